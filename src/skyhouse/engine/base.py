@@ -1,0 +1,61 @@
+"""What an SQL engine and a task runner are, to the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import pyarrow as pa
+
+from skyhouse.query.relation import Statement
+
+__all__ = ["Outcome", "SqlEngine", "TaskRunner"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class SqlEngine(Protocol):
+    """Runs a lowered statement over Parquet files."""
+
+    name: ClassVar[str]
+
+    def batches(self, statement: Statement, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+        """Run the statement and stream its rows; the whole result is never held by the engine's client.
+
+        Raises EngineError and its kin.
+        """
+        ...
+
+    def native(self, statement: Statement) -> Any:
+        """Return the engine's own lazy object (a DuckDB relation, a Spark DataFrame), not yet run."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds; a closed engine is started again by its next use."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T, R]):
+    """How one task ended: `value` where it succeeded, `error` and its `traceback` text where it did not."""
+
+    task: T
+    value: R | None = None
+    error: BaseException | None = None
+    traceback: str = ""
+
+
+class TaskRunner(Protocol):
+    """Runs one function over many independent, picklable tasks, each of which makes whole files."""
+
+    name: ClassVar[str]
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
+        """Yield an outcome for every task as it completes, in any order. A task's failure is its own."""
+        ...
+
+    def close(self) -> None:
+        """Stop the workers."""
+        ...

@@ -1,0 +1,33 @@
+"""What a survey is to the house: tables, and a converter from one raw file to rows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import pyarrow as pa
+
+from skyhouse.lake.definition import Definition
+
+__all__ = ["Survey"]
+
+
+class Survey(Protocol):
+    """A survey's converter. It is picklable (no state), since tasks carry it to their workers."""
+
+    name: str
+    definitions: Mapping[str, Definition]
+
+    def identify(self, path: str) -> str:
+        """Return the key of the unit that a raw file holds, from its name alone ("7815-3702/HYB10-...").
+
+        Raises FormatError for a name that is none of the survey's.
+        """
+        ...
+
+    def convert(self, path: str) -> Mapping[str, pa.Table]:
+        """Read one raw file into rows of each table, as the definitions' schemas say, sorted by their sort order.
+
+        Raises FormatError.
+        """
+        ...
