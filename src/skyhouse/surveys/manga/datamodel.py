@@ -20,9 +20,9 @@ from typing import Final
 from skyhouse.errors import InputError, did_you_mean
 
 __all__ = [
-    "DAPTYPES",
     "INDICES",
     "RELEASES",
+    "SIMULATED",
     "Card",
     "Hdu",
     "column_name",
@@ -37,16 +37,8 @@ Card = tuple[str, bool | int | float | str, str]
 """A header card: keyword, value, comment."""
 
 RELEASES: Final = ("DR15", "DR16", "DR17")
-DAPTYPES: Final[Mapping[str, tuple[str, ...]]] = {
-    "DR15": ("HYB10-GAU-MILESHC", "VOR10-GAU-MILESHC"),
-    "DR16": ("HYB10-GAU-MILESHC", "VOR10-GAU-MILESHC"),
-    "DR17": (
-        "HYB10-MILESHC-MASTARSSP",
-        "HYB10-MILESHC-MASTARHC2",
-        "VOR10-MILESHC-MASTARSSP",
-        "SPX-MILESHC-MASTARSSP",
-    ),
-}
+SIMULATED: Final[Card] = ("SIMULATD", True, "made by a simulator, not observed")
+"""The card that a simulated file carries in its primary header, besides those of a real one."""
 
 # The lines after the [O II] 3727 doublet's first, which the two ways of measuring name differently: a summed flux is of
 # the blended doublet (OIId-3728), a fitted one of its first line (OII-3727). A star: DR17 only.
@@ -115,7 +107,7 @@ SPECINDEX+
 SPECINDEX_CORR
 """
 _DR17_HDUS = f"""
-{_DR15_HDUS.split("STELLAR_CONT_FRESID")[0]}STELLAR_FOM
+{_DR15_HDUS.partition("STELLAR_CONT_FRESID")[0]}STELLAR_FOM
 EMLINE_SFLUX+ {_FLUX}
 EMLINE_SEW ang
 EMLINE_SEW_CNT {_DENSITY}
@@ -150,9 +142,9 @@ SPECINDEX_WGT_MODEL
 class Hdu:
     """One image HDU of a MAPS file.
 
-    `dtype` is "float32" or "int32". `channels` are the names of its planes as the header has them, none where the HDU is
-    a single plane. `unit` is its BUNIT and `channel_units` the units by channel (cards U1, U2 ...), as the headers spell
-    them. `science` is the HDU that an inverse variance or mask belongs to, `error` and `mask` are its partners.
+    `dtype` is "float32" or "int32". `channels` are the names of its planes as the header has them, none where the HDU
+    is a single plane. `unit` is its BUNIT and `channel_units` the units by channel (cards U1, U2 ...), as the headers
+    spell them. `science` is the HDU that an inverse variance or mask belongs to, `error` and `mask` are its partners.
     """
 
     name: str
@@ -201,7 +193,7 @@ def column_name(hdu: str, channel: str = "") -> str:
     return f"{hdu.lower()}_{slug(channel)}" if channel else hdu.lower()
 
 
-def lines(release: str, summed: bool = False) -> tuple[str, ...]:
+def lines(release: str, *, summed: bool = False) -> tuple[str, ...]:
     """Return the emission lines of a release in the files' order: fitted ones, or those of the summed moments.
 
     Raises InputError for a release that is not known.
@@ -240,7 +232,7 @@ def _hdu(name: str, units: Mapping[str, str], release: str) -> Hdu:
     base, _, kind = name.rpartition("_")
     partner = kind in ("IVAR", "MASK")
     science = base if partner else name
-    channels, channel_units = _channels(name, science, release)
+    channels, channel_units = _channels(name, release)
     unit = f"({units[science]})^{{-2}}" if kind == "IVAR" and units[science] else units[name]
     if kind == "IVAR":
         channel_units = tuple(f"({each})^{{-2}}" if each else "" for each in channel_units)
@@ -257,32 +249,38 @@ def _hdu(name: str, units: Mapping[str, str], release: str) -> Hdu:
     )
 
 
-def _channels(name: str, science: str, release: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _channels(name: str, release: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the channel names of an HDU and, where the header gives them, their units."""
-    if name == "BINID":
-        return _BINIDS, ()
-    if name.endswith("SKYCOO"):
-        prefix = "Lum. weighted on-sky" if name == "BIN_LWSKYCOO" else "On-sky"
-        return (f"{prefix} X", f"{prefix} Y"), ()
-    if name.endswith("ELLCOO"):
-        radius, azimuth = "Elliptical radius", "Elliptical azimuth"
-        if name == "BIN_LWELLCOO":
-            radius, azimuth = "Lum. weighted elliptical radius", "Lum. weighted elliptical azimuth"
-        if release == "DR17":
-            return (radius, "R/Re", "R h/kpc", azimuth), ("arcsec", "", "kpc/h", "degrees")
-        return (radius, "R/Re", azimuth), ("arcsec", "", "degrees")
-    if name.endswith("_FOM"):
-        return tuple(_FOM), tuple(_FOM.values())
-    if name == "STELLAR_CONT_FRESID":
-        return ("68th percentile", "99th percentile"), ()
-    if name == "STELLAR_SIGMACORR" and release == "DR17":
-        return ("resolution difference", "fit"), ()
-    if name.startswith("EMLINE_"):
-        return lines(release, summed=name.startswith("EMLINE_S")), ()
-    if name.startswith("SPECINDEX"):
-        has_units = not name.endswith(("_CORR", "_MODEL"))
-        return tuple(INDICES), tuple(INDICES.values()) if has_units else ()
-    return (), ()
+    dr17 = release == "DR17"
+    weighted = name.startswith("BIN_LW")
+    found: tuple[tuple[str, ...], tuple[str, ...]]
+    match name.partition("_")[0], name.rpartition("_")[2]:
+        case _, "SKYCOO" | "LWSKYCOO":
+            sky = "Lum. weighted on-sky" if weighted else "On-sky"
+            found = ((f"{sky} X", f"{sky} Y"), ())
+        case _, "ELLCOO" | "LWELLCOO":
+            polar = "Lum. weighted elliptical" if weighted else "Elliptical"
+            units = {f"{polar} radius": "arcsec", "R/Re": "", "R h/kpc": "kpc/h", f"{polar} azimuth": "degrees"}
+            if not dr17:
+                del units["R h/kpc"]
+            found = (tuple(units), tuple(units.values()))
+        case _, "FOM":
+            found = (tuple(_FOM), tuple(_FOM.values()))
+        case "EMLINE", _:
+            found = (lines(release, summed=name.startswith("EMLINE_S")), ())
+        case "SPECINDEX", "CORR" | "MODEL":
+            found = (tuple(INDICES), ())
+        case "SPECINDEX", _:
+            found = (tuple(INDICES), tuple(INDICES.values()))
+        case "STELLAR", "SIGMACORR" if dr17:
+            found = (("resolution difference", "fit"), ())
+        case _, "FRESID":
+            found = (("68th percentile", "99th percentile"), ())
+        case "BINID", _:
+            found = (_BINIDS, ())
+        case _:
+            found = ((), ())
+    return found
 
 
 def _release(name: str) -> str:
@@ -305,8 +303,8 @@ def extension_cards(hdu: Hdu, ny: int, nx: int, primary: Mapping[str, bool | int
     `primary` gives what is taken over from the primary header: IFURA, IFUDEC, MJDMED, DATE-OBS. The two cards of a
     checksum come last and hold none yet ("" and "0").
     """
-    axes = 3 if hdu.channels else 2
-    third = axes == 3
+    third = bool(hdu.channels)
+    axes = 3 if third else 2
     reference = ("Pixel coordinate of reference point", "Coordinate transformation matrix element")
     step = "Coordinate increment at reference point"
     unit = "Units of coordinate increment and value"
