@@ -1,0 +1,186 @@
+"""DuckDB, the embedded engine: one in-memory database a session, and a cursor of its own for every statement.
+
+A statement's tables are temporary views of its cursor, so that statements running at once do not see each other's.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+import pyarrow as pa
+
+from skyhouse.columns import Column
+from skyhouse.engine.results import as_reader
+from skyhouse.errors import EngineError, OutOfMemory, SettingsError
+from skyhouse.query.relation import Scan, Statement
+from skyhouse.settings import Settings
+
+__all__ = ["DuckEngine", "view_sql"]
+
+_TYPES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "uint8": "UTINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+
+# Rows keep the order of the files, so that a LIMIT without ORDER BY gives the same rows every time. Footers are read
+# once. Names in SQL never reach Python variables, and no extension is fetched or loaded behind the user's back.
+# After these no statement can change the configuration.
+_SETUP = """
+SET parquet_metadata_cache = true;
+SET python_enable_replacements = false;
+SET TimeZone = 'UTC';
+SET lock_configuration = true;
+"""
+
+
+class DuckEngine:
+    """Runs statements on DuckDB; safe to use from several threads at once.
+
+    The database is made at first use, with the settings' `threads`, `memory_limit` ("2GB"; DuckDB's own default is
+    80% of the machine) and `spill_folder` (a temporary folder by default), where what outgrows memory goes.
+    """
+
+    name: ClassVar[str] = "duckdb"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+        # A cursor is here for as long as a reader holds it.
+        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+
+    def batches(self, statement: Statement, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+        """Run the statement and stream its rows in batches of at most `batch_rows`.
+
+        Raises OutOfMemory and EngineError, also while the stream is read.
+        """
+        cursor = self._cursor()
+        try:
+            reader = self._relation(cursor, statement).to_arrow_reader(batch_rows)
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+
+        def rows(_held: duckdb.DuckDBPyConnection = cursor) -> Iterator[pa.RecordBatch]:
+            yield from reader
+
+        return as_reader(reader.schema, rows(), statement.columns, self._translated)
+
+    def native(self, statement: Statement) -> duckdb.DuckDBPyRelation:
+        """Return the statement as a DuckDB relation, not yet run; it stays usable after the engine is closed.
+
+        Raises EngineError.
+        """
+        try:
+            return self._relation(self._cursor(), statement)
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+
+    def cancel(self) -> None:
+        """Stop every statement that runs now; their readers raise EngineError."""
+        with self._lock:
+            cursors = list(self._cursors)
+        for cursor in cursors:
+            cursor.interrupt()
+
+    def close(self) -> None:
+        """Stop what runs and give back the memory; the next use starts afresh."""
+        self.cancel()
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def _relation(self, cursor: duckdb.DuckDBPyConnection, statement: Statement) -> duckdb.DuckDBPyRelation:
+        for scan in statement.scans:
+            cursor.execute(view_sql(scan))
+        return cursor.sql(statement.sql)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._database is None:
+                self._database = self._connect()
+            cursor = self._database.cursor()
+            self._cursors.add(cursor)
+            return cursor
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        folder = self.settings.spill_folder or str(Path(tempfile.gettempdir()) / f"skyhouse-spill-{os.getpid()}")
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": self.settings.threads,
+            "temp_directory": folder,
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+        }
+        if self.settings.memory_limit:
+            config["memory_limit"] = self.settings.memory_limit
+        try:
+            database = duckdb.connect(":memory:", config=config)
+            database.execute(_SETUP)
+        except duckdb.Error as error:
+            raise SettingsError(f"DuckDB does not take the settings {config}: {error}") from error
+        return database
+
+    def _translated(self, error: Exception) -> EngineError:
+        # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
+        text = str(error)
+        if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
+            limit = self.settings.memory_limit or "80% of the machine's memory"
+            return OutOfMemory(
+                f"DuckDB needs more memory than its limit ({limit}): raise memory_limit, point spill_folder at a disk "
+                f"with more room, or run the query on Spark. {text}"
+            )
+        if isinstance(error, duckdb.InterruptException) or text.startswith("INTERRUPT"):
+            return EngineError("DuckDB stopped: the query was cancelled")
+        return EngineError(f"DuckDB: {text}")
+
+
+def view_sql(scan: Scan) -> str:
+    """Return the statement that makes a scan's view: the columns it reads, of the files that hold them.
+
+    Further parts are joined on the relation's key. A part without files stands for no rows.
+    """
+    first, *others = scan.parts
+    held = {column.name: column for column in reversed(scan.relation.columns)}
+    wanted = [held[name] for name in scan.columns] or [first.columns[0]]
+    origin = {name: number for number in reversed(range(len(scan.parts))) for name in scan.parts[number].names}
+    selected = ", ".join(f"p{origin[c.name]}.{_quoted(c.name)}" for c in wanted)
+    key = ", ".join(_quoted(name) for name in scan.relation.join_key)
+    source = f"{_source(first.files, first.columns)} AS p0"
+    for number, part in enumerate(others, 1):
+        source += f" LEFT JOIN {_source(part.files, part.columns)} AS p{number} USING ({key})"
+    return f"CREATE TEMP VIEW {_quoted(scan.name)} AS SELECT {selected} FROM {source}"
+
+
+def _source(files: tuple[str, ...], columns: tuple[Column, ...]) -> str:
+    if files:
+        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        return f"read_parquet([{paths}], hive_partitioning = false)"
+    nothing = ", ".join(f"CAST(NULL AS {_type(c.type)}) AS {_quoted(c.name)}" for c in columns)
+    return f"(SELECT {nothing} WHERE false)"
+
+
+def _type(name: str) -> str:
+    return f"{_type(name[5:-1])}[]" if name.startswith("list<") else _TYPES[name]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

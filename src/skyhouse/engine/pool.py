@@ -1,0 +1,152 @@
+"""The local process pool: tasks in processes of their own, so that one that crashes takes nothing else with it.
+
+The standard library's pools run the user's script again in every worker (it then needs a ``__main__`` guard, and cannot
+come from a notebook or a pipe), and lose all tasks in flight when one worker dies. Here a worker is a fresh interpreter
+at the other end of a pipe, with one task at a time, so it is known which task a dead worker had.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from skyhouse.engine.base import Outcome
+from skyhouse.engine.tasks import attempt, failed, outcome
+from skyhouse.errors import SettingsError, TaskError
+
+__all__ = ["PoolRunner"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class PoolRunner:
+    """Runs tasks in `workers` processes, which are started at need and kept for the next run.
+
+    Function, tasks and values are pickled: the function is a module's own, or a `functools.partial` or instance of
+    one. A task is taken from the iterable when a worker is free for it.
+    """
+
+    name: ClassVar[str] = "pool"
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise SettingsError(f"workers is a whole number from 1, not {workers}")
+        self.workers = workers
+        self._idle: list[_Worker] = []
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
+        """Yield an outcome for every task as it completes, in any order.
+
+        An exception is its task's outcome. A task whose worker dies (a crash in C, a kill for want of memory) is tried
+        once more when all others are done, alone; if that worker dies too, its outcome is a TaskError. So a task
+        must bear being begun twice. Raises TaskError for a function that a worker cannot import.
+        """
+        if getattr(function, "__module__", "") == "__main__":
+            raise TaskError(
+                f"{function!r} lives in a script or notebook: put it into a module, which workers can import"
+            )
+        code = pickle.dumps(function)
+        busy: dict[Connection, tuple[_Worker, T]] = {}
+        suspects: list[T] = []
+
+        def start(task: T) -> None:
+            order = pickle.dumps((code, pickle.dumps(task)))
+            worker = self._idle.pop() if self._idle else _Worker()
+            try:
+                worker.pipe.send_bytes(order)
+            except OSError:  # an idle worker was killed
+                worker.kill()
+                worker = _Worker()
+                worker.pipe.send_bytes(order)
+            busy[worker.pipe] = worker, task
+
+        def finished() -> Iterator[tuple[T, bytes, str]]:
+            for pipe in wait(list(busy)):
+                worker, task = busy.pop(pipe)  # type: ignore[call-overload]
+                ending, death = worker.receive()
+                if not death:
+                    self._idle.append(worker)
+                yield task, ending, death
+
+        waiting = iter(tasks)
+        try:
+            for task in itertools.islice(waiting, self.workers):
+                start(task)
+            while busy:
+                for task, ending, death in list(finished()):
+                    for following in itertools.islice(waiting, 1):
+                        start(following)
+                    if death:
+                        suspects.append(task)
+                    else:
+                        yield outcome(task, ending)
+            for task in suspects:
+                start(task)
+                for _, ending, death in list(finished()):
+                    if death:
+                        yield Outcome(task, error=TaskError(f"its worker died twice, the second time alone: {death}"))
+                    else:
+                        yield outcome(task, ending)
+        finally:
+            for worker, _ in busy.values():
+                worker.kill()
+
+    def close(self) -> None:
+        """Stop the workers."""
+        while self._idle:
+            self._idle.pop().kill()
+
+
+class _Worker:
+    """A Python process that runs tasks, one at a time; its standard streams are this process's."""
+
+    def __init__(self) -> None:
+        self.pipe, theirs = Pipe()
+        path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
+        # Workers share the cores; each with threads on all of them would only get in each other's way.
+        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONPATH": path}
+        program = f"from skyhouse.engine.pool import work; work({theirs.fileno()})"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program], pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+
+    def receive(self) -> tuple[bytes, str]:
+        """Return the pickled ending of the task, or how the process died."""
+        try:
+            return self.pipe.recv_bytes(), ""
+        except (EOFError, OSError):
+            status = self.kill()
+        if status < 0:
+            return b"", f"killed by {signal.Signals(-status).name}" + (" (out of memory?)" if status == -9 else "")
+        return b"", f"exit status {status}"
+
+    def kill(self) -> int:
+        self.pipe.close()
+        self.process.kill()
+        return self.process.wait()
+
+
+def work(descriptor: int) -> None:
+    """Run the tasks that come through a pipe until it is closed; what a worker process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
+    with Connection(descriptor) as pipe:
+        while True:
+            try:
+                code, task = pickle.loads(pipe.recv_bytes())
+            except EOFError:
+                return
+            try:
+                ending = attempt(pickle.loads(code), pickle.loads(task))
+            except Exception as error:  # noqa: BLE001 - what cannot be unpickled here is the task's outcome too
+                ending = failed(error)
+            pipe.send_bytes(ending)

@@ -1,0 +1,41 @@
+"""One task in a worker, whatever runner started it: pickled in, pickled out, and never an exception."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from skyhouse.engine.base import Outcome
+from skyhouse.errors import TaskError
+
+__all__ = ["attempt", "outcome"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def attempt(function: Callable[[T], R], task: T) -> bytes:
+    """Run one task and return its pickled ending: (value, None, "") or (None, error, traceback)."""
+    try:
+        return pickle.dumps((function(task), None, ""))
+    except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        return failed(error)
+
+
+def failed(error: Exception) -> bytes:
+    """Return the pickled ending of a task that raised `error`."""
+    trace = "".join(traceback.format_exception(error))
+    try:
+        ending = pickle.dumps((None, error, trace))
+        pickle.loads(ending)
+    except Exception:  # noqa: BLE001 - an exception class may do anything when it is pickled
+        ending = pickle.dumps((None, TaskError(f"{type(error).__name__}: {error}"), trace))
+    return ending
+
+
+def outcome(task: T, ending: bytes) -> Outcome[T, Any]:
+    """Return the outcome of a task from its pickled ending."""
+    value, error, trace = pickle.loads(ending)
+    return Outcome(task, value, error, trace)
