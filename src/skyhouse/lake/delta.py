@@ -1,0 +1,95 @@
+"""The one place that speaks Delta: a definition as a Delta table's metadata and back, and Delta's errors as ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from skyhouse.columns import Column, columns_of
+from skyhouse.errors import InputError, LakeError
+from skyhouse.lake.definition import Definition
+
+__all__ = ["create_log", "delta_errors", "open_log", "read_definition"]
+
+# Delta refuses these in column names unless names are mapped, and mapped names few readers understand.
+_FORBIDDEN = frozenset(" ,;{}()\n\t=")
+_CHECKPOINT_EVERY = 50
+
+
+@contextmanager
+def delta_errors(doing: str) -> Iterator[None]:
+    """Turn what deltalake raises inside the block into a LakeError that begins with `doing`."""
+    try:
+        yield
+    except (DeltaError, OSError, ValueError) as error:
+        if isinstance(error, LakeError):
+            raise
+        reason = str(error).partition("\n   0:")[0]
+        raise LakeError(f"{doing}: {reason}") from error
+
+
+def create_log(folder: Path, definition: Definition) -> None:
+    """Write the first entry of a new Delta log. Raises InputError for columns that Delta cannot hold, LakeError."""
+    for column in definition.columns:
+        _check_column(definition.name, column)
+    lists = {name: json.dumps(list(getattr(definition, name))) for name in ("key", "sort", "unit")}
+    plain = {name: str(getattr(definition, name)) for name in ("part_of", "row_group_rows", "file_bytes")}
+    configuration = {f"skyhouse.{name}": value for name, value in (lists | plain).items()}
+    configuration["skyhouse.properties"] = json.dumps(dict(definition.properties))
+    configuration["delta.checkpointInterval"] = str(_CHECKPOINT_EVERY)
+    # Without this, every reader of the log builds statistics for all columns of a wide table.
+    indexed = dict.fromkeys([*definition.sort, *definition.key])
+    if indexed:
+        configuration["delta.dataSkippingStatsColumns"] = ",".join(f"`{name}`" for name in indexed)
+    else:
+        configuration["delta.dataSkippingNumIndexedCols"] = "0"
+    with delta_errors(f"table {definition.name} cannot be created in {folder}"):
+        DeltaTable.create(
+            folder,
+            definition.schema,
+            name=definition.name,
+            description=definition.description,
+            configuration=configuration,
+            raise_if_key_not_exists=False,
+        )
+
+
+def open_log(folder: Path) -> DeltaTable:
+    """Return the Delta table in a folder, at its newest version; raises LakeError."""
+    with delta_errors(f"the table in {folder} cannot be opened"):
+        return DeltaTable(folder)
+
+
+def read_definition(log: DeltaTable, name: str) -> Definition:
+    """Return the definition that a Delta log carries; `name` is given, since a moved folder takes a new one.
+
+    A log not made by Skyhouse has columns and a description only.
+    """
+    with delta_errors(f"table {name}: its log cannot be understood"):
+        metadata = log.metadata()
+        kept = {k.removeprefix("skyhouse."): v for k, v in metadata.configuration.items() if k.startswith("skyhouse.")}
+        return Definition(
+            name,
+            columns_of(pa.schema(log.schema())),
+            key=tuple(json.loads(kept.get("key", "[]"))),
+            sort=tuple(json.loads(kept.get("sort", "[]"))),
+            unit=tuple(json.loads(kept.get("unit", "[]"))),
+            description=metadata.description or "",
+            part_of=kept.get("part_of", ""),
+            row_group_rows=int(kept.get("row_group_rows", Definition.row_group_rows)),
+            file_bytes=int(kept.get("file_bytes", Definition.file_bytes)),
+            properties=json.loads(kept.get("properties", "{}")),
+        )
+
+
+def _check_column(table: str, column: Column) -> None:
+    if not column.name or _FORBIDDEN & set(column.name):
+        raise InputError(f"table {table}: a column cannot be named {column.name!r}; use letters, digits and _")
+    if "uint8" in column.type:
+        raise InputError(f"table {table}: Delta has no unsigned numbers; declare column {column.name!r} as int16")

@@ -1,0 +1,118 @@
+"""A table of the lake, as its log stands at one version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from skyhouse.columns import Column
+from skyhouse.lake.definition import Definition
+from skyhouse.lake.delta import delta_errors, open_log, read_definition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deltalake import DeltaTable
+
+    from skyhouse.lake.lineage import Source, Span
+
+__all__ = ["DataFile", "Table"]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file of a table: absolute path, bytes, rows, and the extremes of the sort and key columns.
+
+    `minimum` and `maximum` leave out columns for which the log has no value (all NULL, or float).
+    """
+
+    path: str
+    size: int
+    rows: int
+    minimum: Mapping[str, Any]
+    maximum: Mapping[str, Any]
+
+
+class Table:
+    """A table at the version that its log had when it was opened or last refreshed.
+
+    Raises LakeError where the folder holds no readable log.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.spans: dict[str, tuple[Span, ...]] = {}  # footers never change, so what was read stays true
+        self._log = open_log(path)
+        self._files: tuple[int, tuple[DataFile, ...]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Table {self.name} version {self.version}>"
+
+    @property
+    def log(self) -> DeltaTable:
+        """The Delta table underneath."""
+        return self._log
+
+    @property
+    def version(self) -> int:
+        """The version: 0 when created, one more with every commit."""
+        return self._log.version()
+
+    @cached_property
+    def definition(self) -> Definition:
+        """The definition, from the log."""
+        return read_definition(self._log, self.name)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in order."""
+        return self.definition.columns
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, from the log."""
+        return sum(file.rows for file in self.files())
+
+    @property
+    def bytes(self) -> int:
+        """The size of all Parquet files."""
+        return sum(file.size for file in self.files())
+
+    def files(self) -> tuple[DataFile, ...]:
+        """Return the Parquet files of this version, in the order of the smallest values of their sort columns."""
+        if self._files is None or self._files[0] != self.version:
+            with delta_errors(f"table {self.name}: its log cannot be read"):
+                # from_stream, since pa.table() would import pandas to ask whether it was given a data frame.
+                entries = pa.RecordBatchReader.from_stream(self._log.get_add_actions(flatten=True)).read_all()
+            found = [self._file(entry) for entry in entries.to_pylist()]
+            self._files = (self.version, tuple(sorted(found, key=self._place)))
+        return self._files[1]
+
+    def refresh(self) -> Table:
+        """Move to the newest version of the log; return the table itself."""
+        with delta_errors(f"table {self.name}: its log cannot be read"):
+            self._log.update_incremental()
+        return self
+
+    def lineage(self) -> dict[str, Source]:
+        """Return what the rows were made from, by source key; see `skyhouse.lake.lineage.sources`."""
+        from skyhouse.lake.lineage import sources
+
+        return sources(self)
+
+    def _file(self, entry: dict[str, Any]) -> DataFile:
+        def extremes(prefix: str) -> dict[str, Any]:
+            return {k.removeprefix(prefix): v for k, v in entry.items() if k.startswith(prefix) and v is not None}
+
+        path = str(self.path / unquote(entry["path"]))
+        return DataFile(path, entry["size_bytes"], entry["num_records"] or 0, extremes("min."), extremes("max."))
+
+    def _place(self, file: DataFile) -> tuple[Any, ...]:
+        sort = self.definition.sort
+        return (*((name not in file.minimum, file.minimum.get(name, 0)) for name in sort), file.path)

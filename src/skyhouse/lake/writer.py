@@ -1,0 +1,309 @@
+"""Arrow rows -> Parquet files in a table's folder. The files belong to the table only once they are committed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyhouse.errors import InputError, LakeError
+from skyhouse.lake.layout import part_name, row_group_cut
+from skyhouse.lake.lineage import FOOTER_KEY, Source, Span, footer_text
+from skyhouse.lake.order import check_order, first_and_last
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from skyhouse.lake.definition import Definition
+
+__all__ = ["TableWriter", "WrittenFile"]
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A Parquet file that waits to be committed: its name in the table's folder, bytes, rows, and what it holds.
+
+    `minimum`, `maximum` and `nulls` are those of the key and sort columns, as the Delta log wants them (dates and
+    times as ISO text; float columns left out, since the log has no word for NaN).
+    """
+
+    name: str
+    size: int
+    rows: int
+    minimum: Mapping[str, Any]
+    maximum: Mapping[str, Any]
+    nulls: Mapping[str, int]
+    spans: tuple[Span, ...]
+
+
+class TableWriter:
+    """Writes rows into Parquet files of a table's folder.
+
+    Rows come unit by unit in the table's sort order. Row groups hold whole units, up to `row_group_rows` rows;
+    that many rows, and one write, are what is held in memory. A file is closed when it has reached `file_bytes`, or
+    when a unit comes that does not follow the last one: so the rows of every file are sorted, whatever comes.
+
+    As a context manager it aborts when left by an exception; `close` is always called by hand, for its result.
+    """
+
+    def __init__(self, definition: Definition, folder: Path | str) -> None:
+        self._definition = definition
+        self._folder = Path(folder)
+        self._schema = definition.schema
+        self._dictionaries = [path for field in self._schema if (path := _dictionary_path(field.name, field.type))]
+        self._indexed = [n for n in dict.fromkeys([*definition.sort, *definition.key]) if _indexable(self._schema, n)]
+        self._file: _File | None = None
+        self._done: list[WrittenFile] = []
+        self._made: list[Path] = []
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        self._starts: npt.NDArray[np.int64] | None = np.empty(0, np.int64) if definition.unit else None
+        self._last: tuple[Any, ...] | None = None  # the sort columns of the row written last
+
+    def write(self, rows: pa.Table, source: Source) -> None:
+        """Take rows made from a source: its next rows, or all of them (which may be none: then it is known as seen).
+
+        Dictionary-encoded and large strings are taken for strings. Raises InputError, naming the column, for a
+        missing, further or otherwise typed column, NULL in a key column, rows out of order or a key twice;
+        LakeError where the folder cannot be written.
+        """
+        rows = self._conform(rows)
+        starts, first, last = self._ordered(rows, source)
+        if first is not None and self._last is not None and first < self._last:
+            self._close_file()
+        if self._file is None:
+            self._open_file()
+        assert self._file is not None
+        self._file.note(source, rows.num_rows)
+        if last is None:
+            return
+        if self._starts is not None:
+            unit = len(self._definition.unit)
+            follows = self._held_rows > 0 and self._last is not None and first is not None
+            if follows and self._last[:unit] != first[:unit]:  # type: ignore[index]
+                starts = np.concatenate([[0], starts])
+            self._starts = np.concatenate([self._starts, starts + self._held_rows])
+        self._held.append(rows)
+        self._held_rows += rows.num_rows
+        self._last = last
+        while cut := row_group_cut(self._starts, self._held_rows, self._definition.row_group_rows):
+            self._write_group(cut)
+
+    def close(self) -> list[WrittenFile]:
+        """Write what is held, make the files safe against a power cut, and return them, ready to be committed."""
+        self._close_file()
+        if self._done:
+            with _disk_errors(self._folder):
+                _sync(self._folder)
+        return list(self._done)
+
+    def abort(self) -> None:
+        """Delete all files of this writer."""
+        if self._file is not None:
+            self._file.sink.close()
+            self._file = None
+        with _disk_errors(self._folder):
+            for path in self._made:
+                path.unlink(missing_ok=True)
+        self._done, self._made, self._held = [], [], []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            self.abort()
+
+    def _conform(self, rows: pa.Table) -> pa.Table:
+        table = self._definition.name
+        extra = [name for name in rows.column_names if name not in self._schema.names]
+        if extra:
+            raise InputError(f"table {table} has no column {extra[0]!r}; leave it out or declare it")
+        columns = []
+        for field in self._schema:
+            found = rows.schema.get_all_field_indices(field.name)
+            if len(found) != 1:
+                raise InputError(f"table {table}: the rows have {len(found)} columns {field.name!r} where one is due")
+            column = rows.column(found[0])
+            if column.type != field.type:
+                if not _same_text(column.type, field.type):
+                    raise InputError(
+                        f"table {table}: column {field.name!r} is {field.type}, not {column.type}; cast it"
+                    )
+                column = column.cast(field.type)
+            if field.name in self._definition.key and column.null_count:
+                raise InputError(f"table {table}: the key column {field.name!r} is NULL in {column.null_count} rows")
+            columns.append(column)
+        return pa.table(columns, schema=self._schema)
+
+    def _ordered(
+        self, rows: pa.Table, source: Source
+    ) -> tuple[npt.NDArray[np.int64], tuple[Any, ...] | None, tuple[Any, ...] | None]:
+        definition = self._definition
+        if not rows.num_rows:
+            return np.empty(0, np.int64), None, None
+        unique = bool(definition.key) and set(definition.key) <= set(definition.sort)
+        where = f"table {definition.name}, source {source.key!r}"
+        starts = check_order(rows, definition.sort, len(definition.unit), unique=unique, where=where)
+        first, last = first_and_last(rows, definition.sort)
+        if unique and first == self._last:
+            raise InputError(f"{where}: its first row has the key of the row before it; is the source there twice?")
+        return starts, first, last
+
+    def _open_file(self) -> None:
+        path = self._folder / part_name()
+        self._made.append(path)
+        with _disk_errors(path):
+            self._file = _File(path, self._schema, self._dictionaries)
+
+    def _write_group(self, rows: int) -> None:
+        assert self._file is not None
+        held = pa.concat_tables(self._held)
+        with _disk_errors(self._file.path):
+            self._file.writer.write_table(held.slice(0, rows), row_group_size=rows)
+        rest = held.slice(rows)
+        self._held_rows = rest.num_rows
+        self._held = [rest] if rest.num_rows else []
+        if self._starts is not None:
+            self._starts = self._starts[self._starts > rows] - rows
+        if self._held_rows and self._file.sink.tell() >= self._definition.file_bytes:
+            self._next_file()
+
+    def _next_file(self) -> None:
+        """Close the file and open the next, which takes over the rows that are still held."""
+        assert self._file is not None
+        carried = self._file.carry(self._held_rows)
+        held, self._held = self._held, []
+        held_rows, self._held_rows = self._held_rows, 0
+        self._finish()
+        self._open_file()
+        self._held, self._held_rows = held, held_rows
+        for span in carried:
+            self._file.note(span.source, span.rows)
+
+    def _close_file(self) -> None:
+        if self._file is None:
+            return
+        while self._held_rows:
+            self._write_group(
+                row_group_cut(self._starts, self._held_rows, self._definition.row_group_rows) or self._held_rows
+            )
+        self._finish()
+        self._last = None
+
+    def _finish(self) -> None:
+        assert self._file is not None
+        with _disk_errors(self._file.path):
+            self._done.append(self._file.finish(self._indexed))
+        self._file = None
+
+
+class _File:
+    """One Parquet file while it is being written."""
+
+    def __init__(self, path: Path, schema: pa.Schema, dictionaries: list[str]) -> None:
+        self.path = path
+        self.spans: list[Span] = []
+        self.sink = pa.OSFile(str(path), "wb")
+        self._footer: list[pq.FileMetaData] = []
+        self.writer = pq.ParquetWriter(
+            self.sink,
+            schema,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=dictionaries,
+            write_statistics=True,
+            write_page_index=True,
+            metadata_collector=self._footer,
+        )
+
+    def note(self, source: Source, rows: int) -> None:
+        """Add to the lineage; rows of the source that was written last lengthen its span."""
+        if self.spans and self.spans[-1].source == source:
+            rows += self.spans.pop().rows
+        self.spans.append(Span(source, rows))
+
+    def carry(self, rows: int) -> list[Span]:
+        """Take the lineage of the last `rows` rows away and return it."""
+        carried: list[Span] = []
+        while rows:
+            span = self.spans.pop()
+            taken = min(rows, span.rows)
+            if taken < span.rows:
+                self.spans.append(Span(span.source, span.rows - taken))
+            carried.insert(0, Span(span.source, taken))
+            rows -= taken
+        return carried
+
+    def finish(self, indexed: list[str]) -> WrittenFile:
+        self.writer.add_key_value_metadata({FOOTER_KEY.decode(): footer_text(self.spans)})
+        self.writer.close()
+        self.sink.close()
+        _sync(self.path)
+        minimum, maximum, nulls = _extremes(self._footer[0], indexed)
+        rows = self._footer[0].num_rows
+        return WrittenFile(self.path.name, self.path.stat().st_size, rows, minimum, maximum, nulls, tuple(self.spans))
+
+
+def _extremes(footer: pq.FileMetaData, names: list[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+    places = {footer.schema.column(i).path: i for i in range(footer.num_columns)}
+    groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
+    minimum, maximum, nulls = {}, {}, {}
+    for name in names:
+        found = [group.column(places[name]).statistics for group in groups]
+        if any(statistics is None for statistics in found):
+            continue
+        nulls[name] = sum(statistics.null_count for statistics in found)
+        bounded = [statistics for statistics in found if statistics.has_min_max]
+        if bounded:
+            minimum[name] = _plain(min(statistics.min for statistics in bounded))
+            maximum[name] = _plain(max(statistics.max for statistics in bounded))
+    return minimum, maximum, nulls
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _indexable(schema: pa.Schema, name: str) -> bool:
+    kind = schema.field(name).type
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_temporal(kind))
+
+
+def _dictionary_path(path: str, kind: pa.DataType) -> str | None:
+    """Return the Parquet path of a column that gains from a dictionary: strings and integers, not floats."""
+    if pa.types.is_list(kind):
+        return _dictionary_path(f"{path}.list.element", kind.value_type)
+    return path if pa.types.is_integer(kind) or pa.types.is_string(kind) else None
+
+
+def _same_text(found: pa.DataType, due: pa.DataType) -> bool:
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    texts = (pa.string(), pa.large_string(), pa.string_view())
+    return found == due or (due == pa.string() and found in texts)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{path} cannot be written: {error}") from error
