@@ -25,6 +25,10 @@ class Survey(Protocol):
         """
         ...
 
+    def tables_of(self, path: str) -> tuple[str, ...]:
+        """Return the names of the tables that a raw file's rows go to, by the file's name alone."""
+        ...
+
     def convert(self, path: str) -> Mapping[str, pa.Table]:
         """Read one raw file into rows of each table, as the definitions' schemas say, sorted by their sort order.
 

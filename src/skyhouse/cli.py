@@ -1,0 +1,171 @@
+"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | plot`.
+
+On a terminal it prints tables and progress; into a pipe it prints plain lines, and with ``--json`` what machines read.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import skyhouse
+from skyhouse.errors import SkyhouseError
+from skyhouse.terminal import print_json, print_query, print_rows, progress_bar
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+LakeOption = Annotated[Path, typer.Option("--lake", envvar="SKYHOUSE_LAKE", help="The lake's folder.")]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or spark; chosen for you without it.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+_LAKE = Path("lake")
+
+
+def main() -> None:
+    """Run the command line; a Skyhouse error is one message and exit code 1, a file that failed exit code 2."""
+    try:
+        app()
+    except SkyhouseError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {type(error).__name__}: ", end="")
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo's files go.")] = Path("demo"),
+    galaxies: Annotated[int, typer.Option(min=1, help="How many galaxies to simulate.")] = 60,
+    spark: Annotated[bool, typer.Option(help="Ask Spark too, where Java is there.")] = True,
+) -> None:
+    """Simulate MaNGA files, ingest them, ask the three benchmark questions, save two pictures."""
+    from skyhouse.demo import run  # noqa: PLC0415 - the other commands need none of it
+
+    run(folder, galaxies=galaxies, spark=spark, console=Console())
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Root of the archive tree that is written.")] = Path("sas"),
+    galaxies: Annotated[int, typer.Option(min=1)] = 60,
+    seed: Annotated[int, typer.Option()] = 1,
+    release: Annotated[str, typer.Option(help="DR17 or DR15.")] = "DR17",
+    as_json: JsonOption = False,
+) -> None:
+    """Write simulated MaNGA MAPS files in the archive's directory layout."""
+    from skyhouse.surveys.manga import simulate as write  # noqa: PLC0415 - see demo
+
+    with progress_bar("simulating") as (update, _):
+        paths = write(folder, galaxies=galaxies, seed=seed, release=release, progress=update)
+    if as_json:
+        print_json({"files": [str(path) for path in paths]})
+    else:
+        print(f"{len(paths)} files under {folder}")  # noqa: T201
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="Files or patterns; quote a pattern with **.")],
+    survey: Annotated[str, typer.Option(help="Whose files these are.")] = "manga",
+    lake: LakeOption = _LAKE,
+    engine: Annotated[str | None, typer.Option(help="Who runs the tasks: pool (default) or spark.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="A second copy of a galaxy takes the first one's place.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ingest raw files into the lake's tables. Exit code 2 where a file failed."""
+    with skyhouse.open(lake) as opened, progress_bar("ingesting") as (_, watch):
+        report = opened.ingest(paths, survey=survey, engine=engine, replace=replace, progress=watch)
+    if as_json:
+        print_json(
+            {
+                "found": report.found,
+                "ingested": report.ingested,
+                "replaced": report.replaced,
+                "unchanged": report.unchanged,
+                "rows": report.rows,
+                "bytes": report.bytes_read,
+                "seconds": round(report.seconds, 3),
+                "failures": [failure.__dict__ for failure in report.failures],
+            }
+        )
+    else:
+        print(report)  # noqa: T201
+        for failure in report.failures:
+            sys.stderr.write(f"failed: {failure.reason}\n")
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command()
+def tables(lake: LakeOption = _LAKE, as_json: JsonOption = False) -> None:
+    """List the lake's tables."""
+    with skyhouse.open(lake, create=False) as opened:
+        rows = [
+            {"table": t.name, "rows": t.rows, "columns": len(t.columns), "bytes": t.bytes, "description": t.description}
+            for t in opened.tables()
+        ]
+    print_rows(rows, as_json=as_json)
+
+
+@app.command()
+def schema(
+    table: Annotated[str, typer.Argument(help="A table's name, such as manga.spaxels.")],
+    like: Annotated[str, typer.Option(help="Only columns whose name has this in it.")] = "",
+    lake: LakeOption = _LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a table's columns: type, unit, UCD, description."""
+    with skyhouse.open(lake, create=False) as opened:
+        rows = [
+            {"column": c.name, "type": c.type, "unit": c.unit, "ucd": c.ucd, "description": c.description}
+            for c in opened.table(table).columns
+            if like.lower() in c.name.lower()
+        ]
+    print_rows(rows, as_json=as_json)
+
+
+@app.command()
+def sql(
+    text: Annotated[str, typer.Argument(help="The query, or - for standard input.")],
+    lake: LakeOption = _LAKE,
+    engine: EngineOption = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the rows there: .parquet, .fits, .csv, .vot.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows printed at most.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one SQL query and print or write its rows."""
+    with skyhouse.open(lake, create=False) as opened:
+        query = opened.sql(sys.stdin.read() if text == "-" else text, engine=engine)
+        if out is not None:
+            rows = query.write(out)
+            print(f"{rows:,} rows in {out}")  # noqa: T201
+        elif as_json:
+            print_json(query.to_arrow().to_pylist())
+        else:
+            print_query(query, limit)
+
+
+@app.command()
+def plot(
+    plateifu: Annotated[str, typer.Argument(help="A galaxy, such as 8485-1901.")],
+    column: Annotated[str, typer.Option(help="What is mapped.")] = "emline_gflux_ha_6564",
+    bpt: Annotated[bool, typer.Option("--bpt", help="Draw the BPT plane instead of a map.")] = False,
+    daptype: Annotated[str | None, typer.Option()] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The picture's file (.png, .pdf, .svg).")] = None,
+    lake: LakeOption = _LAKE,
+) -> None:
+    """Draw one galaxy: a map of a measurement, or its BPT diagram."""
+    from skyhouse.surveys import manga  # noqa: PLC0415 - see demo
+
+    path = out or Path(f"{plateifu}-{'bpt' if bpt else column}.png")
+    with skyhouse.open(lake, create=False) as opened:
+        if bpt:
+            manga.plot_bpt(opened, plateifu, daptype=daptype, path=str(path))
+        else:
+            manga.plot_map(opened, plateifu, column, daptype=daptype, path=str(path))
+    print(path)  # noqa: T201

@@ -1,0 +1,348 @@
+"""Raw survey files into the tables of a lake.
+
+An ingest is a list of independent tasks over files. Each task converts its files and writes whole Parquet files for
+every table; the caller's process commits them as tasks complete, one table after the other: the parts of a wide table
+before the table itself, so that whoever reads it always finds its rows whole. A crash leaves files that no log names.
+What is in a table already, by the lineage in its files, is not done again.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyhouse.columns import Column
+from skyhouse.engine.base import TaskRunner
+from skyhouse.errors import CommitConflict, DuplicateSource, FormatError, InputError
+from skyhouse.lake.commit import commit
+from skyhouse.lake.definition import Definition
+from skyhouse.lake.layout import group_sources
+from skyhouse.lake.lineage import Source, sources
+from skyhouse.lake.registry import Registry
+from skyhouse.lake.replace import rewritten, without
+from skyhouse.lake.table import Table
+from skyhouse.lake.writer import TableWriter, WrittenFile
+from skyhouse.surveys.base import Survey
+
+__all__ = ["Failure", "IngestReport", "Progress", "ingest"]
+
+_TASK_BYTES = 160_000_000  # of raw files: about one row group of a wide table
+_COMMIT_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A raw file that could not be ingested, and why: the class of the error, the HDU where one is at fault."""
+
+    key: str
+    path: str
+    error: str
+    hdu: str
+    reason: str
+
+
+@dataclass
+class Progress:
+    """How far an ingest is: raw files and bytes, rows of the longest table, seconds since it began."""
+
+    files: int = 0
+    files_done: int = 0
+    bytes_total: int = 0
+    bytes_read: int = 0
+    rows: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did: counts of raw files, rows of the longest table, what failed and why."""
+
+    found: int
+    ingested: int
+    replaced: int
+    unchanged: int
+    rows: int
+    bytes_read: int
+    seconds: float
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True where no file failed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        text = f"{self.ingested} files ingested ({self.rows:,} rows), {self.unchanged} unchanged"
+        if self.replaced:
+            text += f", {self.replaced} replaced"
+        return f"{text}, {len(self.failures)} failed, {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Sources, and the tables that lack their rows (name -> folder)."""
+
+    survey: Survey
+    folders: Mapping[str, str]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class _Made:
+    files: Mapping[str, list[WrittenFile]]
+    rows: Mapping[str, int]
+    failures: tuple[Failure, ...]
+
+
+@dataclass
+class _Plan:
+    """What is to do: sources by the tables that lack them, and those whose older rows have to go."""
+
+    missing: dict[tuple[str, ...], list[Source]] = field(default_factory=lambda: defaultdict(list))
+    replaced: set[str] = field(default_factory=set)
+    unchanged: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def ingest(
+    registry: Registry,
+    survey: Survey,
+    paths: Iterable[str],
+    runner: TaskRunner,
+    *,
+    replace: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """Ingest raw files, by patterns (`**` is any depth) or paths, into the survey's tables.
+
+    A file that is new or changed (size or time of the same path) is ingested, all others are left alone. The same
+    unit from another path is a failure unless `replace`. What fails is kept in ``<survey>.failures`` and in the
+    report, and stops nothing. Raises InputError where no file matches.
+    """
+    began = time.perf_counter()
+    found = _find(paths)
+    tables = {name: registry.create(made, exist_ok=True) for name, made in survey.definitions.items()}
+    plan = _plan(tables, survey, found, replace=replace)
+    todo = {source.key: source for group in plan.missing.values() for source in group}
+    failures = list(plan.failures)
+    state = Progress(
+        files=len(todo) + len(failures),
+        files_done=len(failures),
+        bytes_total=sum(source.size for source in todo.values()),
+        failures=len(failures),
+    )
+    rows: dict[str, int] = defaultdict(int)
+    for outcome in runner.run(_convert, _tasks(tables, survey, plan)):
+        task = outcome.task
+        if outcome.value is None:
+            reason = str(outcome.error) or outcome.traceback
+            failures += [Failure(s.key, s.path, type(outcome.error).__name__, "", reason) for s in task.sources]
+        else:
+            failures += outcome.value.failures
+            _commit_all(tables, outcome.value, plan.replaced)
+            for name, count in outcome.value.rows.items():
+                rows[name] += count
+        state.files_done += len(task.sources)
+        state.bytes_read += sum(source.size for source in task.sources)
+        state.rows = max(rows.values(), default=0)
+        state.failures = len(failures)
+        state.seconds = time.perf_counter() - began
+        if progress is not None:
+            progress(state)
+    attempted = {source.path for source in todo.values()}
+    _keep_failures(registry, survey, failures, attempted)
+    failed = {failure.path for failure in failures}
+    done = [source for source in todo.values() if source.path not in failed]
+    return IngestReport(
+        found=len(found),
+        ingested=len(done),
+        replaced=sum(source.key in plan.replaced for source in done),
+        unchanged=plan.unchanged,
+        rows=state.rows,
+        bytes_read=sum(source.size for source in done),
+        seconds=time.perf_counter() - began,
+        failures=tuple(failures),
+    )
+
+
+def _find(paths: Iterable[str]) -> list[str]:
+    patterns = list(paths)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+        found |= dict.fromkeys(os.path.abspath(path) for path in matches)
+    if not found:
+        raise InputError(f"no file matches {', '.join(patterns)}; quote a pattern that has ** in it")
+    return list(found)
+
+
+def _plan(tables: Mapping[str, Table], survey: Survey, paths: Iterable[str], *, replace: bool) -> _Plan:
+    plan = _Plan()
+    held = {name: sources(table) for name, table in tables.items()}
+    seen: dict[str, str] = {}
+    for path in paths:
+        try:
+            key = survey.identify(path)
+            facts = os.stat(path)
+        except (FormatError, OSError) as error:
+            plan.failures.append(_failure("", path, error))
+            continue
+        source = Source(key, path, facts.st_size, facts.st_mtime_ns)
+        names = survey.tables_of(path)
+        older = [held[name][key] for name in names if key in held[name]]
+        other = seen.setdefault(key, path)
+        if other == path:
+            other = next((old.path for old in older if not _same_file(old, source)), path)
+        if other != path and not (replace and seen[key] == path):
+            problem = f"{key} is there already, from {other}; --replace puts this copy in its place"
+            plan.failures.append(_failure(key, path, DuplicateSource(problem)))
+            continue
+        missing = tuple(name for name in names if not _unchanged(held[name].get(key), source))
+        if not missing:
+            plan.unchanged += 1
+            continue
+        plan.missing[missing].append(source)
+        if any(not _unchanged(old, source) for old in older):
+            plan.replaced.add(key)
+    return plan
+
+
+def _same_file(old: Source, new: Source) -> bool:
+    """Whether a source is the file that it was, changed or not, or that file moved elsewhere."""
+    moved = not os.path.exists(old.path) and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+    return old.path == new.path or moved
+
+
+def _unchanged(old: Source | None, new: Source) -> bool:
+    return old is not None and _same_file(old, new) and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+
+
+def _tasks(tables: Mapping[str, Table], survey: Survey, plan: _Plan) -> Iterator[_Task]:
+    """Share the sources out, in the order of their keys, so that the rows of every file are in order."""
+    total = sum(source.size for group in plan.missing.values() for source in group)
+    target = max(1, min(_TASK_BYTES, total // (4 * (os.cpu_count() or 1))))
+    for names, group in plan.missing.items():
+        folders = {name: str(tables[name].path) for name in names}
+        ordered = sorted(group, key=lambda source: source.key)
+        for part in group_sources([source.size for source in ordered], target):
+            yield _Task(survey, folders, tuple(ordered[part]))
+
+
+def _convert(task: _Task) -> _Made:
+    """Turn a task's files into Parquet files of each table; runs in a worker."""
+    definitions = task.survey.definitions
+    writers = {name: TableWriter(definitions[name], folder) for name, folder in task.folders.items()}
+    rows: dict[str, int] = defaultdict(int)
+    failures = []
+    try:
+        for source in task.sources:
+            try:
+                converted = task.survey.convert(source.path)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one file is that file's failure
+                failures.append(_failure(source.key, source.path, error))
+                continue
+            for name, writer in writers.items():
+                writer.write(converted[name], source)
+                rows[name] += converted[name].num_rows
+        return _Made({name: writer.close() for name, writer in writers.items()}, rows, tuple(failures))
+    except BaseException:
+        for writer in writers.values():
+            writer.abort()
+        raise
+
+
+def _commit_all(tables: Mapping[str, Table], made: _Made, replaced: set[str]) -> None:
+    """Commit a task's files, the parts of a wide table before the table itself."""
+    for name in sorted(made.files, key=lambda name: not tables[name].definition.part_of):
+        _commit(tables[name], made.files[name], replaced)
+
+
+def _commit(table: Table, files: list[WrittenFile], replaced: set[str]) -> None:
+    for _ in range(_COMMIT_TRIES):
+        version = table.refresh().version
+        made = {span.source.key: span.source for file in files for span in file.spans}
+        held = sources(table)
+        if rivals := {key for key, source in made.items() if key in held and (key not in replaced or held[key] == source)}:
+            files = _without_rivals(table, files, rivals)
+            continue
+        kept, removed = without(table, made.keys() & held.keys())
+        try:
+            commit(table, [*files, *kept], removed, expect=version, note={"task": "ingest"})
+        except CommitConflict:
+            _delete(table, kept)
+            continue
+        return
+    _delete(table, files)
+    raise CommitConflict(f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later")
+
+
+def _without_rivals(table: Table, files: list[WrittenFile], rivals: set[str]) -> list[WrittenFile]:
+    """Take sources that another ingest has committed meanwhile out of files that are not committed yet."""
+    kept: list[WrittenFile] = []
+    for file in files:
+        if any(span.source.key in rivals for span in file.spans):
+            kept += rewritten(table.definition, str(table.path / file.name), rivals)
+            _delete(table, [file])
+        else:
+            kept.append(file)
+    return kept
+
+
+def _delete(table: Table, files: Iterable[WrittenFile]) -> None:
+    for file in files:
+        (table.path / file.name).unlink(missing_ok=True)
+
+
+def _failure(key: str, path: str, error: Exception) -> Failure:
+    hdu = "" if getattr(error, "hdu", None) is None else str(error.hdu)  # type: ignore[attr-defined]
+    return Failure(key, path, type(error).__name__, hdu, str(error) or repr(error))
+
+
+def _failures_definition(survey: Survey) -> Definition:
+    return Definition(
+        name=f"{survey.name}.failures",
+        columns=(
+            Column("path", "string", description="the raw file"),
+            Column("key", "string", description="the unit that its name says it holds; empty where it says none"),
+            Column("error", "string", description="the class of the error"),
+            Column("hdu", "string", description="the HDU at fault; empty where the whole file is"),
+            Column("reason", "string", description="what is wrong, and the mend"),
+            Column("failed_at", "timestamp", description="when it was tried last, UTC"),
+        ),
+        key=("path",),
+        sort=("path",),
+        description="Raw files that could not be ingested; a row goes when its file has been ingested after all.",
+    )
+
+
+def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], attempted: set[str]) -> None:
+    """Bring the table of failures up to date: rows of files that were tried now go, those that failed come."""
+    table = registry.create(_failures_definition(survey), exist_ok=True)
+    now = datetime.now(tz=UTC).replace(tzinfo=None)
+    latest = {f.path: {**f.__dict__, "failed_at": now} for f in failures}
+    for _ in range(_COMMIT_TRIES):
+        version = table.refresh().version
+        before = {row["path"]: row for file in table.files() for row in pq.read_table(file.path).to_pylist()}
+        after = {path: row for path, row in before.items() if path not in attempted} | latest
+        if not latest and after == before:
+            return
+        writer = TableWriter(table.definition, table.path)
+        ordered = [after[path] for path in sorted(after)]
+        writer.write(pa.Table.from_pylist(ordered, schema=table.definition.schema), Source("failures"))
+        files = writer.close()
+        try:
+            commit(table, files, table.files(), expect=version, note={"task": "failures"})
+        except CommitConflict:
+            _delete(table, files)
+            continue
+        return
+    raise CommitConflict(f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later")

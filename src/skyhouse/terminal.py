@@ -1,0 +1,115 @@
+"""What the command line and the demo print: progress, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from skyhouse.ingest import Progress as IngestProgress
+    from skyhouse.query.query import Query
+
+__all__ = ["grid", "print_json", "print_query", "print_rows", "progress_bar"]
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[IngestProgress], None]]]:
+    """Show a bar on a terminal, nothing elsewhere; gives the two callbacks that feed it.
+
+    The first takes (done, total), the second the state of an ingest.
+    """
+    bar = Progress(
+        TextColumn(f"{what} [bold]{{task.percentage:>3.0f}}%"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files  {task.fields[more]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task(what, total=None, more="")
+
+    def count(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+
+    def watch(state: IngestProgress) -> None:
+        rate = state.rows / state.seconds if state.seconds else 0.0
+        more = f"{state.rows:,} rows  {rate:,.0f} rows/s  {state.bytes_read / 1e6:,.0f} of {state.bytes_total / 1e6:,.0f} MB"
+        if state.failures:
+            more += f"  [red]{state.failures} failed[/red]"
+        bar.update(task, completed=state.files_done, total=state.files, more=more)
+
+    with bar:
+        yield count, watch
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON; dates in ISO form, bytes in hex."""
+    print(json.dumps(value, default=_plain, allow_nan=True))  # noqa: T201
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as JSON, as a table on a terminal, or as tab-separated lines."""
+    if as_json:
+        print_json(list(rows))
+    elif sys.stdout.isatty():
+        Console().print(grid(list(rows[0]) if rows else [], [list(row.values()) for row in rows]))
+    else:
+        for row in rows:
+            print("\t".join(_cell(value) for value in row.values()))  # noqa: T201
+
+
+def print_query(query: Query, limit: int) -> None:
+    """Run a query and print its first rows: a table on a terminal, else tab-separated lines under a header."""
+    names = [column.name for column in query.columns]
+    if sys.stdout.isatty():
+        run = query.limit(limit).run()
+        Console().print(grid(names, run.table.to_pylist()))
+        Console().print(f"[dim]{run.rows:,} rows, {run.engine}, {run.seconds:.2f} s[/dim]")
+        return
+    print("\t".join(names))  # noqa: T201
+    for batch in _up_to(iter(query), limit):
+        for row in batch.to_pylist():
+            print("\t".join(_cell(value) for value in row.values()))  # noqa: T201
+
+
+def _up_to(batches: Iterator[Any], limit: int) -> Iterator[Any]:
+    for batch in batches:
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
+        if limit <= 0:
+            return
+
+
+def grid(names: Sequence[str], rows: Sequence[Any]) -> Grid:
+    """Return a rich table of rows, each a dict or a sequence."""
+    made = Grid(*names)
+    for row in rows:
+        values = row.values() if isinstance(row, dict) else row
+        made.add_row(*(_cell(value) for value in values))
+    return made
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
