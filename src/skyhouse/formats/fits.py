@@ -9,19 +9,21 @@ and ASCII tables (`skyhouse.formats.fits_table`), tile-compressed images (by ast
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from skyhouse.errors import FormatError, UnknownName, did_you_mean
+from skyhouse.formats.fits_numbers import ONES, Array, ones_sum, scaled, scaled_type
 from skyhouse.formats.header import CARD, Header
-from skyhouse.formats.inflate import inflate, read_bytes
+from skyhouse.formats.inflate import inflate
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["FitsFile", "Hdu", "batches", "hdulist", "open_fits", "read_table", "schema", "verify_checksums"]
 
 BLOCK = 2880
-ONES = 0xFFFFFFFF
 END = b"END" + b" " * (CARD - 3)
 BITPIX = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 AGAIN = "fetch the file again"
@@ -41,24 +42,38 @@ Path = str | os.PathLike[str]
 class Hdu:
     """One part of a FITS file: a header, and maybe an image or a table.
 
-    `name` is the EXTNAME ("PRIMARY" for a first HDU without one), `version` the EXTVER, `index` counts from 0, `kind` is
-    "image", "table", "ascii table", "compressed image", "random groups" or "other".
+    `name` is the EXTNAME ("PRIMARY" for a first HDU without one), `index` counts from 0, `kind` is
+    "image", "table", "ascii table", "compressed image", "random groups" or "other". `file` are the file's bytes, of which
+    the header begins at `head`, the data at `start`, the next HDU at `stop`.
     """
 
-    def __init__(self, path: str, index: int, header: Header, file: memoryview, places: tuple[int, int, int]) -> None:
+    def __init__(self, path: str, index: int, header: Header, file: memoryview, head: int, start: int) -> None:
         self.path = path
         self.index = index
         self.header = header
         self.name = header.text("EXTNAME") or ("PRIMARY" if index == 0 else "")
-        self.version = header.whole("EXTVER", 1)
-        self.label = f"{index} {self.name}".rstrip()
-        header.hdu = self.label
-        self.kind, self.shape = _kind(header), _shape(header)
-        self._file = file
-        self._head, self._start, self._stop = places
+        self.label = header.hdu = f"{index} {self.name}".rstrip()
+        self.kind = _kind(header)
+        self.shape = _shape(header)
+        self.file = file
+        self.head, self.start = head, start
+        size = _data_size(header, self.kind, self.shape)
+        if size > len(file) - start:
+            raise FormatError(
+                path,
+                f"its header promises {size} bytes of data, but the file ends after {len(file) - start}: it is "
+                f"truncated, or its NAXIS cards are wrong; {AGAIN}",
+                self.label,
+            )
+        self.stop = min(start + -(-size // BLOCK) * BLOCK, len(file))
 
     def __repr__(self) -> str:
         return f"<Hdu {self.label}: {self.kind}, shape {self.shape}>"
+
+    @property
+    def version(self) -> int:
+        """The EXTVER, 1 where none is given."""
+        return self.header.whole("EXTVER", 1)
 
     @property
     def unit(self) -> str:
@@ -68,10 +83,10 @@ class Hdu:
     @property
     def bytes(self) -> memoryview:
         """The data as they are in the file, padding included."""
-        return self._file[self._start : self._stop]
+        return self.file[self.start : self.stop]
 
     @cached_property
-    def data(self) -> np.ndarray[Any, Any]:
+    def data(self) -> Array:
         """The image: in the machine's byte order, scaled by BSCALE and BZERO, axes as in numpy (NAXIS1 last).
 
         Stored integers with the BZERO of the unsigned convention become unsigned integers; other scaled integers, and
@@ -86,7 +101,7 @@ class Hdu:
             what = "no data" if self.kind == "image" else f"a {self.kind}"
             raise FormatError(self.path, f"holds {what}, not an image; name an image HDU", self.label)
         kind = np.dtype(BITPIX[self.header.whole("BITPIX")])
-        stored = np.frombuffer(self._file, kind, math.prod(self.shape), self._start).reshape(self.shape)
+        stored = np.frombuffer(self.file, kind, math.prod(self.shape), self.start).reshape(self.shape)
         return _scaled(stored, self.header)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -107,8 +122,8 @@ class Hdu:
             raise FormatError(self.path, f"holds a {self.kind}, not a table; name a table HDU", self.label)
         return Layout(self.header, self.bytes, self.path, self.label, ascii_table=self.kind == "ascii table")
 
-    def _decompressed(self) -> np.ndarray[Any, Any]:
-        data = _astropy(self.path, self._file)[self.index].data
+    def _decompressed(self) -> Array:
+        data = _astropy(self.path, self.file)[self.index].data
         return np.ascontiguousarray(data, data.dtype.newbyteorder("="))
 
     def verify_checksums(self) -> bool:
@@ -120,11 +135,11 @@ class Hdu:
         whole = self.header.text("CHECKSUM")
         if not declared and not whole:
             return False
-        data = _ones_sum(self._file[self._start : self._stop])
+        data = ones_sum(self.file[self.start : self.stop])
         if declared and (not declared.isdecimal() or int(declared) % ONES != data):
             problem = f"its data do not match the DATASUM card ({data}, not {declared}): damaged or changed; {AGAIN}"
             raise FormatError(self.path, problem, self.label)
-        if whole and (data + _ones_sum(self._file[self._head : self._start])) % ONES:
+        if whole and (data + ones_sum(self.file[self.head : self.start])) % ONES:
             problem = f"its bytes do not match the CHECKSUM card: the header was damaged or changed; {AGAIN}"
             raise FormatError(self.path, problem, self.label)
         return True
@@ -241,15 +256,15 @@ def hdulist(path: Path) -> HDUList:
 
     Raises FormatError as `open_fits` does.
     """
-    open_fits(path)
-    return _astropy(os.fspath(path), read_bytes(path))
+    hdus = open_fits(path).hdus
+    return _astropy(os.fspath(path), hdus[0].file)
 
 
 def _astropy(path: str, data: memoryview) -> HDUList:
     from astropy.io import fits
 
     try:
-        hdus = fits.HDUList.fromstring(data)
+        hdus = fits.open(io.BytesIO(data))
         len(hdus)
     except (OSError, ValueError, fits.VerifyError) as error:
         raise FormatError(path, f"astropy cannot read it ({error}); {AGAIN}") from error
@@ -269,18 +284,9 @@ def _scan(path: str, data: memoryview) -> Iterator[Hdu]:
                 raise FormatError(path, problem, index - 1)
             return
         raw, start = _header_bytes(path, data, position, index)
-        header = Header(raw, path, f"{index} {_name_in(raw)}".rstrip())
-        size = _data_size(header)
-        if size > len(data) - start:
-            raise FormatError(
-                path,
-                f"its header promises {size} bytes of data, but the file ends after {len(data) - start}: it is "
-                f"truncated, or its NAXIS cards are wrong; {AGAIN}",
-                header.hdu,
-            )
-        stop = min(start + -(-size // BLOCK) * BLOCK, len(data))
-        yield Hdu(path, index, header, data, (position, start, stop))
-        position, index = stop, index + 1
+        hdu = Hdu(path, index, Header(raw, path, index), data, position, start)
+        yield hdu
+        position, index = hdu.stop, index + 1
 
 
 def _header_bytes(path: str, data: memoryview, position: int, index: int) -> tuple[bytes, int]:
@@ -322,16 +328,10 @@ def _no_fits(head: bytes) -> str:
     return f"does not begin with a SIMPLE card, so it is not FITS (its first bytes: {head[:16]!r}); {AGAIN}"
 
 
-def _name_in(raw: bytes) -> str:
-    # For errors before the header is known to be sound.
-    found = re.search(rb"EXTNAME = *'([ -&(-~]*)'", raw)
-    return found[1].decode("ascii").strip() if found else ""
-
-
 def _kind(header: Header) -> str:
     match header.text("XTENSION", "IMAGE"):
         case "IMAGE" | "IUEIMAGE":
-            groups = header.get("GROUPS") is True and header.get("NAXIS1") == 0
+            groups = header.get("NAXIS1") == 0 and header.get("GROUPS") is True
             return "random groups" if groups else "image"
         case "BINTABLE" | "A3DTABLE":
             return "compressed image" if header.get("ZIMAGE") is True else "table"
@@ -352,50 +352,29 @@ def _shape(header: Header) -> tuple[int, ...]:
     return shape
 
 
-def _data_size(header: Header) -> int:
+def _data_size(header: Header, kind: str, shape: tuple[int, ...]) -> int:
     """Return the bytes of an HDU's data without padding (FITS standard 4.0, equations 1, 2 and 4)."""
     bitpix = header.whole("BITPIX")
     if bitpix not in BITPIX:
         known = ", ".join(map(str, BITPIX))
         raise FormatError(header.path, f"BITPIX is {bitpix}, but must be one of {known}; {AGAIN}", header.hdu)
-    shape = _shape(header)
     if not shape:
         return 0
     parameters, groups = header.whole("PCOUNT", 0), header.whole("GCOUNT", 1)
     if parameters < 0 or groups < 0:
         raise FormatError(header.path, f"PCOUNT or GCOUNT is negative; {AGAIN}", header.hdu)
-    if _kind(header) == "random groups":
+    if kind == "random groups":
         shape = shape[:-1]
     return abs(bitpix) // 8 * groups * (parameters + math.prod(shape))
 
 
-def _scaled(stored: np.ndarray[Any, Any], header: Header) -> np.ndarray[Any, Any]:
+def _scaled(stored: Array, header: Header) -> Array:
     scale, zero = header.number("BSCALE", 1), header.number("BZERO", 0)
-    blank = header.get("BLANK") if stored.dtype.kind in "iu" else None
-    native = stored.dtype.newbyteorder("=")
-    if scale == 1 and zero == 0 and blank is None:
-        return stored.astype(native, copy=False)
-    bits = 8 * stored.itemsize
-    if stored.dtype.kind == "i" and scale == 1 and zero == 1 << (bits - 1):
-        return stored.astype(native).view(f"u{stored.itemsize}") ^ native.type(-1 << (bits - 1)).view(
-            f"u{stored.itemsize}"
-        )
-    if stored.dtype.kind == "u" and scale == 1 and zero == -128:
-        return (stored ^ np.uint8(128)).view(np.int8)
-    wide = "f4" if bits <= 16 or stored.dtype == ">f4" else "f8"
-    values = stored.astype(wide)
-    if scale != 1:
-        values *= scale
-    if zero != 0:
-        values += zero
-    if blank is not None:
-        values[stored == header.whole("BLANK")] = np.nan
+    whole = stored.dtype.kind in "iu"
+    narrow = np.dtype("f4" if stored.itemsize <= 2 or stored.dtype == ">f4" else "f8")
+    blank = header.get("BLANK") if whole else None
+    if blank is None or (scale, zero) != (1, 0) and scaled_type(stored.dtype, scale, zero).kind in "iu":
+        return scaled(stored, scale, zero, narrow)
+    values = scaled(stored, scale, zero, narrow).astype(narrow, copy=False)
+    values[stored == header.whole("BLANK")] = np.nan
     return values
-
-
-def _ones_sum(data: memoryview) -> int:
-    """Return the 32-bit ones' complement sum of big-endian words (FITS standard 4.0, appendix J)."""
-    words = np.frombuffer(data, ">u4", len(data) // 4)
-    # In pieces, so that the swapped copy stays in the processor's cache.
-    total = sum(int(words[i : i + 65536].astype("u4").sum(dtype="u8")) for i in range(0, len(words), 65536))
-    return total % ONES

@@ -18,10 +18,10 @@ __all__ = ["CARD", "Header", "Value"]
 Value = str | int | float | bool | complex | None
 
 CARD = 80
-_TEXT_KEYS = (b"COMMENT ", b"HISTORY ", b"        ", b"CONTINUE")
+# An index of the cards pays only where more than a few are asked for.
+SEARCHES = 12
+COMMENTARY = ("COMMENT", "HISTORY", "CONTINUE", "END", "")
 _STRING = re.compile(r" *'((?:[^']|'')*)' *(?:/(.*))?$", re.DOTALL)
-_OTHER = re.compile(r"([^/]*)(?:/(.*))?$", re.DOTALL)
-_INTEGER = re.compile(r"[+-]?\d+$", re.ASCII)
 _REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?$", re.ASCII)
 _COMPLEX = re.compile(r"\(([^,]+),([^,]+)\)$")
 
@@ -45,36 +45,45 @@ class Header(Mapping[str, Value]):
         self._raw = raw
         self.path = path
         self.hdu = hdu
+        self._parsed: dict[str, tuple[Value, str]] = {}
+        self._searches = 0
 
     @cached_property
-    def _places(self) -> dict[bytes, int]:
+    def _keys(self) -> list[bytes]:
+        return [self._raw[place : place + 8] for place in range(0, len(self._raw), CARD)]
+
+    @cached_property
+    def _index(self) -> dict[bytes, int]:
         # From the last card to the first, so that the first of duplicates stays.
-        keys = self._raw.upper()
-        return {keys[i : i + 8]: i for i in range(len(keys) - CARD, -1, -CARD)}
+        raw = self._raw
+        return {raw[place : place + 10]: place for place in range(len(raw) - CARD, -1, -CARD)}
 
     @cached_property
     def _hierarch(self) -> dict[str, int]:
         found: dict[str, int] = {}
-        if b"HIERARCH" in self._places:
-            for place in range(0, len(self._raw), CARD):
-                if self._raw[place : place + 9].upper() == b"HIERARCH ":
-                    name, equals, _ = self._card(place)[9:].partition("=")
-                    if equals:
-                        found.setdefault(name.strip().upper(), place)
+        if b"HIERARCH " in self._raw:
+            for number, key in enumerate(self._keys):
+                name, equals, _ = self._card(number * CARD)[9:].partition("=")
+                if key == b"HIERARCH" and equals:
+                    found.setdefault(name.strip().upper(), number * CARD)
         return found
 
     def _find(self, key: str) -> int:
         """Return where the card of a key starts, or -1."""
         name = key.strip().upper()
-        try:
-            field = name.encode("ascii").ljust(8)
-        except UnicodeEncodeError:
-            return -1
-        if len(field) == 8:
-            place = self._places.get(field, -1)
-            if place >= 0 and self._raw[place + 8 : place + 10] == b"= " and field not in _TEXT_KEYS:
+        if len(name) <= 8 and name.isascii() and name not in COMMENTARY:
+            card = name.encode().ljust(8) + b"= "
+            self._searches += 1
+            place = self._search(card) if self._searches <= SEARCHES else self._index.get(card, -1)
+            if place >= 0:
                 return place
         return self._hierarch.get(name.removeprefix("HIERARCH "), -1)
+
+    def _search(self, card: bytes) -> int:
+        place = self._raw.find(card)
+        while place % CARD and place > 0:
+            place = self._raw.find(card, place + 1)
+        return place
 
     def _card(self, place: int) -> str:
         return self._raw[place : place + CARD].decode("ascii")
@@ -82,20 +91,29 @@ class Header(Mapping[str, Value]):
     def _parse(self, key: str, place: int) -> tuple[Value, str]:
         card = self._card(place)
         field = card[10:] if card[8:10] == "= " else card.partition("=")[2]
-        text = _STRING.match(field)
-        if text:
-            return self._text(place, text)
-        other = _OTHER.match(field)
-        token = other[1].replace(" ", "") if other else ""
-        comment = (other[2] or "").strip() if other else ""
+        if field.lstrip(" ")[:1] == "'":
+            text = _STRING.match(field)
+            if text:
+                return self._text(place, text)
+        token, _, comment = field.partition("/")
         try:
-            return _value(token), comment
+            return _value(token.replace(" ", "")), comment.strip()
         except ValueError:
             raise FormatError(
                 self.path,
                 f"header keyword {key} has a value that is not FITS: {field.strip()!r}; correct the card",
                 self.hdu,
             ) from None
+
+    def _look_up(self, key: str) -> tuple[Value, str] | None:
+        """Return value and comment of a keyword, each card parsed once; None where there is no such keyword."""
+        found = self._parsed.get(key)
+        if found is None:
+            place = self._find(key)
+            if place < 0:
+                return None
+            found = self._parsed[key] = self._parse(key, place)
+        return found
 
     def _text(self, place: int, first: re.Match[str]) -> tuple[str, str]:
         parts, comments = [first[1].rstrip(" ")], [first[2] or ""]
@@ -111,25 +129,29 @@ class Header(Mapping[str, Value]):
         return "".join(parts).replace("''", "'"), " ".join(c.strip() for c in comments if c.strip())
 
     def __getitem__(self, key: str) -> Value:
-        place = self._find(key)
-        if place < 0:
+        found = self._look_up(key)
+        if found is None:
             raise UnknownName(f"{self.path}: no header keyword {key!r} in HDU {self.hdu}{did_you_mean(key, self)}")
-        return self._parse(key, place)[0]
+        return found[0]
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._find(key) >= 0
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a keyword, or the default where the header has none of that name."""
-        place = self._find(key)
-        return default if place < 0 else self._parse(key, place)[0]
+        found = self._look_up(key)
+        return default if found is None else found[0]
 
     def __iter__(self) -> Iterator[str]:
-        places = {place: key.decode("ascii").rstrip() for key, place in self._places.items() if key != b"HIERARCH"}
-        places |= {place: key for key, place in self._hierarch.items()}
-        for place in sorted(places):
-            if self._find(places[place]) == place:
-                yield places[place]
+        names = {place: name for name, place in self._hierarch.items()}
+        seen = set()
+        for number, key in enumerate(self._keys):
+            place = number * CARD
+            name = names.get(place) or key.decode("ascii").rstrip()
+            is_value = place in names or (self._raw[place + 8 : place + 10] == b"= " and name not in COMMENTARY)
+            if is_value and name not in seen and name == name.upper():
+                seen.add(name)
+                yield name
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -140,13 +162,12 @@ class Header(Mapping[str, Value]):
     @cached_property
     def comments(self) -> Mapping[str, str]:
         """The comment behind each value, by keyword (upper case)."""
-        return {key: self._parse(key, self._find(key))[1] for key in self}
+        return {key: found[1] for key in self if (found := self._look_up(key))}
 
     def commentary(self, key: str = "COMMENT") -> list[str]:
         """Return the texts of all COMMENT cards, or of those of another such keyword (HISTORY, or "" for blank ones)."""
         field = key.upper().encode("ascii", "replace").ljust(8)
-        cards = (self._raw[i : i + CARD] for i in range(0, len(self._raw), CARD))
-        return [card[8:].decode("ascii").rstrip() for card in cards if card[:8].upper() == field]
+        return [self._card(n * CARD)[8:].rstrip() for n, found in enumerate(self._keys) if found == field]
 
     def text(self, key: str, default: str = "") -> str:
         """Return a keyword's value as stripped text, or the default where it is absent, empty or no text."""
@@ -182,7 +203,7 @@ def _value(token: str) -> Value:
         return None
     if token in ("T", "F"):
         return token == "T"
-    if _INTEGER.match(token):
+    if (token[1:] if token[0] in "+-" else token).isdecimal():
         return int(token)
     parts = _COMPLEX.match(token)
     return complex(_real(parts[1]), _real(parts[2])) if parts else _real(token)
