@@ -55,7 +55,7 @@ clean:  ## remove what was made here
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Skyhouse needs Python 3.11 or newer; none was found on PATH (make PYTHON=... names one)." >&2; exit 1; }
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made with $(PYTHON). On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@scripts/venv.sh "$(PYTHON)"
 
 # --no-build-isolation: what builds the package is in the lock, so nothing unlocked is fetched for it.
 .venv/%.stamp: requirements/%.lock pyproject.toml | .venv/bin/python
