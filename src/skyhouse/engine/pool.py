@@ -55,47 +55,27 @@ class PoolRunner:
                 f"{function!r} lives in a script or notebook: put it into a module, which workers can import"
             )
         code = pickle.dumps(function)
-        busy: dict[Connection, tuple[_Worker, T]] = {}
+        busy: dict[object, tuple[_Worker, T]] = {}
         suspects: list[T] = []
-
-        def start(task: T) -> None:
-            order = pickle.dumps((code, pickle.dumps(task)))
-            worker = self._idle.pop() if self._idle else _Worker()
-            try:
-                worker.pipe.send_bytes(order)
-            except OSError:  # an idle worker was killed
-                worker.kill()
-                worker = _Worker()
-                worker.pipe.send_bytes(order)
-            busy[worker.pipe] = worker, task
-
-        def finished() -> Iterator[tuple[T, bytes, str]]:
-            for pipe in wait(list(busy)):
-                worker, task = busy.pop(pipe)  # type: ignore[call-overload]
-                ending, death = worker.receive()
-                if not death:
-                    self._idle.append(worker)
-                yield task, ending, death
-
         waiting = iter(tasks)
         try:
             for task in itertools.islice(waiting, self.workers):
-                start(task)
+                self._start(code, task, busy)
             while busy:
-                for task, ending, death in list(finished()):
+                for task, ending, death in self._ended(busy):
                     for following in itertools.islice(waiting, 1):
-                        start(following)
+                        self._start(code, following, busy)
                     if death:
                         suspects.append(task)
                     else:
                         yield outcome(task, ending)
             for task in suspects:
-                start(task)
-                for _, ending, death in list(finished()):
-                    if death:
-                        yield Outcome(task, error=TaskError(f"its worker died twice, the second time alone: {death}"))
-                    else:
-                        yield outcome(task, ending)
+                self._start(code, task, busy)
+                ((_, ending, death),) = self._ended(busy)
+                if death:
+                    yield Outcome(task, error=TaskError(f"its worker died twice, the second time alone: {death}"))
+                else:
+                    yield outcome(task, ending)
         finally:
             for worker, _ in busy.values():
                 worker.kill()
@@ -104,6 +84,28 @@ class PoolRunner:
         """Stop the workers."""
         while self._idle:
             self._idle.pop().kill()
+
+    def _start(self, code: bytes, task: T, busy: dict[object, tuple[_Worker, T]]) -> None:
+        order = pickle.dumps((code, pickle.dumps(task)))
+        worker = self._idle.pop() if self._idle else _Worker()
+        try:
+            worker.pipe.send_bytes(order)
+        except OSError:  # an idle worker was killed
+            worker.kill()
+            worker = _Worker()
+            worker.pipe.send_bytes(order)
+        busy[worker.pipe] = worker, task
+
+    def _ended(self, busy: dict[object, tuple[_Worker, T]]) -> list[tuple[T, bytes, str]]:
+        """Wait for workers; return each task that has ended with its ending, or how its worker died."""
+        ended = []
+        for pipe in wait([worker.pipe for worker, _ in busy.values()]):
+            worker, task = busy.pop(pipe)
+            ending, death = worker.receive()
+            if not death:
+                self._idle.append(worker)
+            ended.append((task, ending, death))
+        return ended
 
 
 class _Worker:
@@ -142,11 +144,11 @@ def work(descriptor: int) -> None:
     with Connection(descriptor) as pipe:
         while True:
             try:
-                code, task = pickle.loads(pipe.recv_bytes())
+                code, task = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from this process's parent
             except EOFError:
                 return
             try:
-                ending = attempt(pickle.loads(code), pickle.loads(task))
+                ending = attempt(pickle.loads(code), pickle.loads(task))  # noqa: S301 - as above
             except Exception as error:  # noqa: BLE001 - what cannot be unpickled here is the task's outcome too
                 ending = failed(error)
             pipe.send_bytes(ending)
