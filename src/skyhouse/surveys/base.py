@@ -15,8 +15,15 @@ __all__ = ["Survey"]
 class Survey(Protocol):
     """A survey's converter. It is picklable (no state), since tasks carry it to their workers."""
 
-    name: str
-    definitions: Mapping[str, Definition]
+    @property
+    def name(self) -> str:
+        """The survey's name, which is also its schema in a lake."""
+        ...
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """The survey's tables, by name."""
+        ...
 
     def identify(self, path: str) -> str:
         """Return the key of the unit that a raw file holds, from its name alone ("7815-3702/HYB10-...").

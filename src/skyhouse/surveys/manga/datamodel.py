@@ -13,8 +13,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final
 
 from skyhouse.errors import InputError, did_you_mean
@@ -182,6 +182,7 @@ def slug(channel: str) -> str:
     return re.sub(r"[^0-9a-z]+", "_", channel.lower()).strip("_")
 
 
+@lru_cache(maxsize=4096)
 def column_name(hdu: str, channel: str = "") -> str:
     """Return the column name of a plane, as Marvin names it.
 
@@ -293,7 +294,7 @@ def _release(name: str) -> str:
 @cache
 def primary_cards() -> tuple[Card, ...]:
     """Return the 147 cards of a DR17 MAPS file's primary header, in order, with 8485-1901's values as examples."""
-    text = (resources.files(__package__) / "data" / "primary.json").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "data" / "primary.json").read_text(encoding="utf-8")
     return tuple((key, value, comment) for key, value, comment in json.loads(text))
 
 

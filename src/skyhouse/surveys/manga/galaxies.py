@@ -39,7 +39,10 @@ _CARDS: Final[tuple[tuple[str, Column], ...]] = (
     ("EBVGAL", Column("ebvgal", "float64", "mag", "phot.color.excess", "Galactic reddening E(B-V)")),
     ("REFF", Column("reff", "float64", "arcsec", "phys.angSize", "Elliptical-Petrosian half-light radius, r band")),
     ("ECOOPA", Column("ecoopa", "float64", "deg", "pos.posAng", "Position angle of the elliptical coordinates")),
-    ("ECOOELL", Column("ecooell", "float64", "", "src.ellipticity", "Ellipticity 1 - b/a of the elliptical coordinates")),
+    (
+        "ECOOELL",
+        Column("ecooell", "float64", "", "src.ellipticity", "Ellipticity 1 - b/a of the elliptical coordinates"),
+    ),
     ("MNGTARG1", Column("mngtarg1", "int64", "", _BITS, "MANGA_TARGET1 bits: main galaxy samples")),
     ("MNGTARG2", Column("mngtarg2", "int64", "", _BITS, "MANGA_TARGET2 bits: targets that are no galaxies")),
     ("MNGTARG3", Column("mngtarg3", "int64", "", _BITS, "MANGA_TARGET3 bits: ancillary programmes")),
@@ -76,7 +79,7 @@ _DERIVED: Final = (
     Column("nx", "int32", "pix", "meta.number", "Columns of the map's grid"),
     Column("n_good", "int32", "", "meta.number", "Number of good spaxels: no BINID is -1"),
     Column("simulated", "bool", "", "meta.code", "True where the file was simulated, not observed"),
-    Column("source_path", "string", "", "meta.file", "The raw file that the row was made from"),
+    Column("source_path", "string", "", "meta.ref", "The raw file that the row was made from"),
 )
 
 

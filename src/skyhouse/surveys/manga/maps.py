@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skyhouse.errors import FormatError
 from skyhouse.surveys.manga import galaxies, spaxels
@@ -34,7 +33,7 @@ def convert_maps(path: str) -> dict[str, pa.Table]:
         raise FormatError(path, "no card MANGAID: which galaxy it is of", "PRIMARY")
     planes, grid = spaxels.read_planes(fits)
     found = spaxels.tables(planes, grid, plate=plate, ifudesign=ifudesign, mangaid=mangaid, daptype=name.daptype)
-    good = pc.sum(found[spaxels.MAIN].column("good")).as_py()
+    good = sum(chunk.true_count for chunk in found[spaxels.MAIN].column("good").chunks)
     names: dict[str, str | int] = {
         "plateifu": f"{plate}-{ifudesign}",
         "plate": plate,

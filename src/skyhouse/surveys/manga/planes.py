@@ -114,7 +114,10 @@ _MEANING: Final[Mapping[tuple[str, str], tuple[str, str]]] = MappingProxyType(
             "Azimuth of the bin in the galaxy's plane",
         ),
         ("BIN_AREA", ""): ("phys.angArea", "Area of the bin"),
-        ("BIN_FAREA", ""): ("phys.angArea;arith.ratio", "Area of the bin over the area expected of its shape (radial bins)"),
+        ("BIN_FAREA", ""): (
+            "phys.angArea;arith.ratio",
+            "Area of the bin over the area expected of its shape (radial bins)",
+        ),
         ("BIN_MFLUX", ""): ("phot.flux.density", "Mean g-band flux density of the bin, not corrected for dust"),
         ("BIN_SNR", ""): ("stat.snr", "Mean g-band signal-to-noise per wavelength channel of the bin"),
         ("STELLAR_VEL", ""): ("spect.dopplerVeloc", "Line-of-sight velocity of the stars relative to the galaxy's cz"),
@@ -142,10 +145,16 @@ _MEANING: Final[Mapping[tuple[str, str], tuple[str, str]]] = MappingProxyType(
         ("STELLAR_CONT_RCHI2", ""): ("stat.fit.chi2", "Stellar-continuum fit: reduced chi-square (DR15)"),
         ("EMLINE_SFLUX", ""): ("phot.flux", "Flux of {} summed over a passband, the stellar continuum subtracted"),
         ("EMLINE_SEW", ""): ("spect.line.eqWidth", "Equivalent width of {} from the summed flux, positive in emission"),
-        ("EMLINE_SEW_CNT", ""): ("phot.flux.density;spect.continuum", "Continuum at {} that its summed equivalent width is taken over"),
+        ("EMLINE_SEW_CNT", ""): (
+            "phot.flux.density;spect.continuum",
+            "Continuum at {} that its summed equivalent width is taken over",
+        ),
         ("EMLINE_GFLUX", ""): ("phot.flux", "Flux of {} from a Gaussian fit"),
         ("EMLINE_GEW", ""): ("spect.line.eqWidth", "Equivalent width of {} from a Gaussian fit, positive in emission"),
-        ("EMLINE_GEW_CNT", ""): ("phot.flux.density;spect.continuum", "Continuum at {} that its fitted equivalent width is taken over"),
+        ("EMLINE_GEW_CNT", ""): (
+            "phot.flux.density;spect.continuum",
+            "Continuum at {} that its fitted equivalent width is taken over",
+        ),
         ("EMLINE_GVEL", ""): (
             "spect.dopplerVeloc",
             "Line-of-sight velocity of {} relative to the galaxy's cz; one velocity is fitted to all lines",

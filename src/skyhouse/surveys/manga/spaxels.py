@@ -37,7 +37,9 @@ _KEYS: Final = (
     Column("daptype", "string", "", "meta.id;meta.software", "Analysis that made the maps: binning and templates"),
     Column("y", "int16", "pix", "pos.cartesian.y;instr.pixel", "Row of the spaxel in the map, from 0"),
     Column("x", "int16", "pix", "pos.cartesian.x;instr.pixel", "Column of the spaxel in the map, from 0"),
-    Column("good", "bool", "", "meta.code.qual", "True where every stage of the analysis kept the spaxel: no BINID is -1"),
+    Column(
+        "good", "bool", "", "meta.code.qual", "True where every stage of the analysis kept the spaxel: no BINID is -1"
+    ),
 )
 _JOIN_KEY: Final = ("spaxel_id", "daptype")
 
@@ -128,8 +130,10 @@ def release_of(fits: FitsFile) -> str:
     version = str(fits[0].header.get("VERSDAP", ""))
     major = version.partition(".")[0]
     if not major.isdigit():
-        raise FormatError(str(fits.path), f"VERSDAP is {version!r}: no version of the MaNGA analysis pipeline", "PRIMARY")
-    return "DR17" if int(major) >= 3 else "DR15"  # noqa: PLR2004
+        raise FormatError(
+            str(fits.path), f"VERSDAP is {version!r}: no version of the MaNGA analysis pipeline", "PRIMARY"
+        )
+    return "DR17" if int(major) >= 3 else "DR15"
 
 
 def read_planes(fits: FitsFile) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[int, int]]:
@@ -150,7 +154,7 @@ def read_planes(fits: FitsFile) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[
         data = found.data
         if data.dtype.name != hdu.dtype:
             raise FormatError(path, f"holds {data.dtype.name}, not {hdu.dtype}", hdu.name)
-        if grid is None and data.ndim == 3:  # noqa: PLR2004 - SPX_SKYCOO is first: (2, ny, nx)
+        if grid is None and data.ndim == 3:
             grid = data.shape[1:]
         if grid is None or data.shape != hdu.shape(*grid):
             wanted = "(2, ny, nx)" if grid is None else str(hdu.shape(*grid))
@@ -176,7 +180,9 @@ def _names(hdu: Hdu, header: Mapping[str, Any], path: str) -> list[str]:
     if sorted(names) != sorted(hdu.columns):
         missing = sorted(set(hdu.columns) - set(names)) or ["none"]
         unknown = sorted(set(names) - set(hdu.columns)) or ["none"]
-        problem = f"channels are not those of its release (missing: {', '.join(missing)}; unknown: {', '.join(unknown)})"
+        problem = (
+            f"channels are not those of its release (missing: {', '.join(missing)}; unknown: {', '.join(unknown)})"
+        )
         raise FormatError(path, problem, hdu.name)
     return names
 
