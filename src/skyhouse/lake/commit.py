@@ -63,7 +63,7 @@ def commit(
         base = table.refresh().version
         if expect is not None and base != expect:
             raise CommitConflict(f"table {table.name} is at version {base}, no more at {expect}: look again and retry")
-        if lost := {file.path for file in removed} - {file.path for file in table.files()}:
+        if removed and (lost := {file.path for file in removed} - {file.path for file in table.files()}):
             raise CommitConflict(f"{min(lost)} is no more in table {table.name}: another writer replaced it; retry")
         if not actions:
             return base

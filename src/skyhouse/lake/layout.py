@@ -34,11 +34,12 @@ def group_sources(sizes: Sequence[int], target: int) -> Iterator[slice]:
         raise InputError(f"target is a size from 1, not {target}")
     if not sizes:
         return
-    ends = np.cumsum(np.asarray(sizes, dtype=np.int64))
-    groups = max(1, round(int(ends[-1]) / target))
-    goals = ends[-1] * np.arange(1, groups) / groups
-    cuts = np.unique([0, *np.searchsorted(ends, goals, side="right"), len(sizes)])
-    for start, stop in itertools.pairwise(cuts):
+    heights = np.asarray(sizes, dtype=np.int64)
+    middles = np.cumsum(heights) - heights / 2
+    total = max(int(heights.sum()), 1)
+    groups = min(max(1, round(total / target)), len(sizes))
+    group = np.floor(middles * groups / total)
+    for start, stop in itertools.pairwise([0, *np.flatnonzero(np.diff(group)) + 1, len(sizes)]):
         yield slice(int(start), int(stop))
 
 

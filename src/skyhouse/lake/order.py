@@ -34,9 +34,7 @@ def check_order(rows: pa.Table, sort: Sequence[str], unit: int, *, unique: bool,
     wrong = ~rising & ~equal if sort else ~equal
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
-        raise InputError(
-            f"{where}: row {at + 1} comes before row {at} in the order of {', '.join(sort)}; sort the rows"
-        )
+        raise InputError(f"{where}: row {at + 1} belongs before row {at} in the order of {', '.join(sort)}")
     if unique and equal.any():
         at = int(np.flatnonzero(equal)[0])
         raise InputError(f"{where}: rows {at} and {at + 1} have the same key ({', '.join(sort)})")
@@ -67,5 +65,5 @@ def _ranks(column: pa.ChunkedArray) -> npt.NDArray[Any] | None:
         encoded = encoded.chunk(0)
     if len(encoded.dictionary) <= 1:
         return None
-    ranks = pc.rank(encoded.dictionary, tiebreaker="dense", null_placement="at_end")
-    return np.asarray(ranks)[np.asarray(encoded.indices)]
+    ranks = pc.rank(encoded.dictionary, tiebreaker="dense")
+    return np.asarray(pc.take(ranks, encoded.indices))

@@ -137,4 +137,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _has_log(folder: Path) -> bool:
     log = folder / "_delta_log"
-    return log.is_dir() and any(entry.name.endswith((".json", ".parquet")) for entry in os.scandir(log))
+    if not log.is_dir():
+        return False
+    with os.scandir(log) as entries:
+        return any(entry.name.endswith((".json", ".parquet")) for entry in entries)

@@ -58,9 +58,9 @@ class TableWriter:
     def __init__(self, definition: Definition, folder: Path | str) -> None:
         self._definition = definition
         self._folder = Path(folder)
-        self._schema = definition.schema
-        self._dictionaries = [path for field in self._schema if (path := _dictionary_path(field.name, field.type))]
-        self._indexed = [n for n in dict.fromkeys([*definition.sort, *definition.key]) if _indexable(self._schema, n)]
+        self.schema = definition.schema
+        self._dictionaries = [path for field in self.schema if (path := _dictionary_path(field.name, field.type))]
+        self._indexed = [n for n in dict.fromkeys([*definition.sort, *definition.key]) if _indexable(self.schema, n)]
         self._file: _File | None = None
         self._done: list[WrittenFile] = []
         self._made: list[Path] = []
@@ -109,7 +109,7 @@ class TableWriter:
     def abort(self) -> None:
         """Delete all files of this writer."""
         if self._file is not None:
-            self._file.sink.close()
+            self._file.give_up()
             self._file = None
         with _disk_errors(self._folder):
             for path in self._made:
@@ -125,11 +125,11 @@ class TableWriter:
 
     def _conform(self, rows: pa.Table) -> pa.Table:
         table = self._definition.name
-        extra = [name for name in rows.column_names if name not in self._schema.names]
+        extra = [name for name in rows.column_names if name not in self.schema.names]
         if extra:
             raise InputError(f"table {table} has no column {extra[0]!r}; leave it out or declare it")
         columns = []
-        for field in self._schema:
+        for field in self.schema:
             found = rows.schema.get_all_field_indices(field.name)
             if len(found) != 1:
                 raise InputError(f"table {table}: the rows have {len(found)} columns {field.name!r} where one is due")
@@ -143,7 +143,7 @@ class TableWriter:
             if field.name in self._definition.key and column.null_count:
                 raise InputError(f"table {table}: the key column {field.name!r} is NULL in {column.null_count} rows")
             columns.append(column)
-        return pa.table(columns, schema=self._schema)
+        return pa.table(columns, schema=self.schema)
 
     def _ordered(
         self, rows: pa.Table, source: Source
@@ -163,7 +163,7 @@ class TableWriter:
         path = self._folder / part_name()
         self._made.append(path)
         with _disk_errors(path):
-            self._file = _File(path, self._schema, self._dictionaries)
+            self._file = _File(path, self.schema, self._dictionaries)
 
     def _write_group(self, rows: int) -> None:
         assert self._file is not None
@@ -243,6 +243,10 @@ class _File:
             carried.insert(0, Span(span.source, taken))
             rows -= taken
         return carried
+
+    def give_up(self) -> None:
+        self.writer.is_open = False  # else it writes its footer when it is collected, to a sink that is closed
+        self.sink.close()
 
     def finish(self, indexed: list[str]) -> WrittenFile:
         self.writer.add_key_value_metadata({FOOTER_KEY.decode(): footer_text(self.spans)})

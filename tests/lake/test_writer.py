@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skyhouse.columns import Column
+from skyhouse.errors import InputError, LakeError
+from skyhouse.lake.definition import Definition
+from skyhouse.lake.lineage import Source, Span, read_spans
+from skyhouse.lake.writer import TableWriter, WrittenFile
+
+Galaxy = Callable[..., pa.Table]
+Write = Callable[..., list[WrittenFile]]
+
+
+def group_rows(path: Path) -> list[int]:
+    footer = pq.read_metadata(path)
+    return [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+
+
+def test_row_groups_hold_whole_units(tmp_path: Path, spaxels: Definition, write: Write):
+    (file,) = write(spaxels, tmp_path, [f"g{i}" for i in range(8)])
+    assert group_rows(tmp_path / file.name) == [90, 90, 60]
+    assert (file.rows, file.size) == (240, (tmp_path / file.name).stat().st_size)
+    assert [span.source.key for span in file.spans] == [f"g{i}" for i in range(8)]
+    assert {span.rows for span in file.spans} == {30}
+    assert (file.minimum, file.maximum) == ({"plateifu": "g0", "y": 0}, {"plateifu": "g7", "y": 29})
+    assert file.nulls == {"plateifu": 0, "y": 0}
+
+
+def test_a_unit_larger_than_a_row_group_stays_whole(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    with TableWriter(spaxels, tmp_path) as writer:
+        whole = galaxy("b", rows=250)
+        writer.write(galaxy("a", rows=10), Source("a"))
+        for start in range(0, 250, 50):  # one unit in several writes
+            writer.write(whole.slice(start, 50), Source("b"))
+        writer.write(galaxy("c", rows=10), Source("c"))
+        (file,) = writer.close()
+    assert group_rows(tmp_path / file.name) == [10, 250, 10]
+    assert [(span.source.key, span.rows) for span in file.spans] == [("a", 10), ("b", 250), ("c", 10)]
+
+
+def test_many_units_in_one_write(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    rows = pa.concat_tables([galaxy(f"g{i}", rows=40) for i in range(5)])
+    with TableWriter(spaxels, tmp_path) as writer:
+        writer.write(rows, Source("catalogue"))
+        (file,) = writer.close()
+    assert group_rows(tmp_path / file.name) == [80, 80, 40]
+    assert pq.read_table(tmp_path / file.name).equals(rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    units=st.lists(st.integers(0, 60), max_size=25),
+    row_group_rows=st.integers(1, 100),
+    file_bytes=st.sampled_from([1, 3000, 10**9]),
+    has_unit=st.booleans(),
+)
+def test_nothing_is_lost_or_moved(
+    tmp_path_factory, units: list[int], row_group_rows: int, file_bytes: int, has_unit: bool
+):
+    folder = tmp_path_factory.mktemp("table")
+    columns = (Column("g", "int32"), Column("y", "int16"), Column("f", "float32"))
+    definition = Definition(
+        "a.b",
+        columns,
+        key=("g", "y"),
+        sort=("g", "y"),
+        unit=("g",) if has_unit else (),
+        row_group_rows=row_group_rows,
+        file_bytes=file_bytes,
+    )
+    random = np.random.default_rng(1).random
+    written = []
+    with TableWriter(definition, folder) as writer:
+        for number, rows in enumerate(units):
+            table = pa.table(
+                [
+                    np.full(rows, number, np.int32),
+                    np.arange(rows, dtype=np.int16),
+                    random(rows, dtype=np.float32),
+                ],
+                schema=definition.schema,
+            )
+            written.append(table)
+            writer.write(table, Source(str(number)))
+        files = writer.close()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(file.name for file in files)
+    held = [pq.read_table(folder / file.name) for file in files]
+    assert pa.concat_tables([definition.schema.empty_table(), *held]).equals(
+        pa.concat_tables([definition.schema.empty_table(), *written])
+    )
+    spans = [(int(span.source.key), span.rows) for file in files for span in file.spans]
+    for number, rows in enumerate(units):
+        assert sum(count for key, count in spans if key == number) == rows
+        assert number in {key for key, _ in spans}  # a source without rows is known too
+    for file, table in zip(files, held, strict=True):
+        assert sum(span.rows for span in file.spans) == table.num_rows == file.rows
+        assert read_spans(pq.read_metadata(folder / file.name)) == file.spans
+        start = 0
+        groups = group_rows(folder / file.name)
+        for count in groups:
+            numbers = table["g"].slice(start, count).unique().to_pylist()
+            assert count <= row_group_rows or (has_unit and len(numbers) == 1)
+            start += count
+        if has_unit:  # no unit in two row groups
+            starts = np.cumsum([0, *groups[:-1]]) if groups else []
+            edges = [table["g"][int(s)].as_py() for s in starts]
+            assert len(set(edges)) == len(edges)
+
+
+def test_files_roll_at_their_size(tmp_path: Path, spaxels: Definition, write: Write):
+    files = write(replace(spaxels, file_bytes=4000), tmp_path, [f"g{i:03}" for i in range(40)])
+    assert len(files) > 2
+    assert sum(file.rows for file in files) == 1200
+    assert [span.source.key for file in files for span in file.spans] == [f"g{i:03}" for i in range(40)]
+
+
+def test_a_unit_out_of_order_begins_a_new_file(tmp_path: Path, spaxels: Definition, write: Write):
+    files = write(spaxels, tmp_path, ["b", "c", "a", "d"])
+    assert [[span.source.key for span in file.spans] for file in files] == [["b", "c"], ["a", "d"]]
+
+
+def test_dictionaries_and_large_strings_are_text(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    rows = galaxy("g")
+    for kind in (pa.dictionary(pa.int8(), pa.string()), pa.large_string(), pa.string_view()):
+        with TableWriter(spaxels, tmp_path) as writer:
+            writer.write(rows.set_column(0, "plateifu", rows["plateifu"].cast(kind)), Source("g"))
+            (file,) = writer.close()
+        assert pq.read_table(tmp_path / file.name).equals(rows)
+
+
+def test_columns_may_come_in_any_order(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    rows = galaxy("g")
+    with TableWriter(spaxels, tmp_path) as writer:
+        writer.write(rows.select(rows.column_names[::-1]), Source("g"))
+        (file,) = writer.close()
+    assert pq.read_table(tmp_path / file.name).equals(rows)
+
+
+def test_rows_that_do_not_fit_name_the_column(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    rows = galaxy("g")
+    double = rows.set_column(2, "flux", rows["flux"].cast(pa.float64()))
+    gap = rows.set_column(1, "y", pa.array([None, *range(1, 30)], pa.int16()))
+    wrong = [
+        (rows.drop_columns(["flux"]), "'flux'"),
+        (rows.append_column("snr", rows["flux"]), "'snr'"),
+        (rows.append_column("flux", rows["flux"]), "2 columns 'flux'"),
+        (double, "'flux' is float, not double"),
+        (gap, "'y' is NULL in 1 rows"),
+        (rows.take([0, 2, 1]), "row 2 belongs before row 1"),
+        (rows.take([0, 1, 1]), "rows 1 and 2 have the same key"),
+        (pa.concat_tables([galaxy("h"), galaxy("g")]), "row 30 belongs before row 29"),
+    ]
+    for table, words in wrong:
+        with TableWriter(spaxels, tmp_path) as writer, pytest.raises(InputError, match=words):
+            writer.write(table, Source("g"))
+    with TableWriter(spaxels, tmp_path) as writer:
+        writer.write(rows, Source("g"))
+        with pytest.raises(InputError, match="twice"):
+            writer.write(rows.slice(29), Source("g"))
+        writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exception_takes_the_files_away(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    with pytest.raises(ZeroDivisionError), TableWriter(replace(spaxels, file_bytes=1), tmp_path) as writer:  # noqa: PT012
+        for name in "abcdefghij":
+            writer.write(galaxy(name), Source(name))
+        assert len(list(tmp_path.iterdir())) > 1
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_written_makes_no_file(tmp_path: Path, spaxels: Definition):
+    with TableWriter(spaxels, tmp_path) as writer:
+        assert writer.close() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_without_rows_is_remembered(tmp_path: Path, spaxels: Definition):
+    with TableWriter(spaxels, tmp_path) as writer:
+        writer.write(spaxels.schema.empty_table(), Source("empty"))
+        (file,) = writer.close()
+    assert file.spans == (Span(Source("empty"), 0),)
+    assert pq.read_table(tmp_path / file.name).num_rows == 0
+
+
+def test_one_row(tmp_path: Path, spaxels: Definition, write: Write):
+    (file,) = write(spaxels, tmp_path, ["g"], rows=1)
+    assert group_rows(tmp_path / file.name) == [1]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    writer = TableWriter(spaxels, tmp_path / "nope")
+    with pytest.raises(LakeError, match="nope"):
+        writer.write(galaxy("g"), Source("g"))
+
+
+def test_what_a_file_carries(tmp_path: Path, spaxels: Definition, write: Write):
+    (file,) = write(spaxels, tmp_path, ["a", "b"])
+    assert pickle.loads(pickle.dumps(file)) == file
+    footer = pq.read_metadata(tmp_path / file.name)
+    assert footer.schema.to_arrow_schema().field("flux").metadata[b"unit"] == b"1e-17 erg/s/cm2/spaxel"
+    encodings = {}
+    for i in range(footer.num_columns):
+        chunk = footer.row_group(0).column(i)
+        assert chunk.compression == "ZSTD"
+        assert chunk.statistics.has_min_max
+        assert chunk.has_column_index
+        encodings[chunk.path_in_schema] = chunk.encodings
+    assert "RLE_DICTIONARY" in encodings["plateifu"]
+    assert "RLE_DICTIONARY" not in encodings["flux"]
+    assert footer.schema.column(2).physical_type == "FLOAT"
+
+
+def test_dates_times_lists_and_nulls(tmp_path: Path):
+    definition = Definition(
+        "a.b",
+        (
+            Column("night", "date"),
+            Column("at", "timestamp"),
+            Column("mag", "list<float32>", unit="mag"),
+            Column("names", "list<string>"),
+        ),
+        sort=("night", "at"),
+    )
+    days = [dt.date(2020, 1, 1), dt.date(2020, 1, 1), dt.date(2020, 1, 2), None]
+    times = ["2020-01-01T03:00:00", None, "2020-01-02T01:02:03.000004", None]
+    times = [time and dt.datetime.fromisoformat(time) for time in times]
+    rows = pa.table(
+        [days, times, [[1.0, float("nan")], [], None, [None]], [["x"], None, [], ["y", "z"]]], schema=definition.schema
+    )
+    with TableWriter(definition, tmp_path) as writer:
+        writer.write(rows, Source("n"))
+        (file,) = writer.close()
+    assert file.minimum == {"night": "2020-01-01", "at": "2020-01-01T03:00:00"}
+    assert file.maximum == {"night": "2020-01-02", "at": "2020-01-02T01:02:03.000004"}
+    assert file.nulls == {"night": 1, "at": 2}
+    assert str(pq.read_table(tmp_path / file.name).to_pylist()) == str(rows.to_pylist())
+
+
+def test_nan_sorts_before_null_and_after_numbers(tmp_path: Path):
+    definition = Definition("a.b", (Column("mjd", "float64"),), sort=("mjd",))
+    with TableWriter(definition, tmp_path) as writer:
+        writer.write(pa.table([[1.0, 2.0, float("nan"), None]], schema=definition.schema), Source("s"))
+        (file,) = writer.close()
+        with pytest.raises(InputError):
+            writer.write(pa.table([[float("nan"), 1.0]], schema=definition.schema), Source("s"))
+    assert (file.minimum, file.maximum) == ({}, {})
