@@ -36,15 +36,15 @@ BLOCK = 2880
 END = b"END" + b" " * (CARD - 3)
 BITPIX = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 AGAIN = "fetch the file again"
-Path = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 
 
 class Hdu:
     """One part of a FITS file: a header, and maybe an image or a table.
 
-    `name` is the EXTNAME ("PRIMARY" for a first HDU without one), `index` counts from 0, `kind` is
-    "image", "table", "ascii table", "compressed image", "random groups" or "other". `file` are the file's bytes, of which
-    the header begins at `head`, the data at `start`, the next HDU at `stop`.
+    `name` is the EXTNAME ("PRIMARY" for a first HDU without one), `index` counts from 0, `kind` is "image", "table",
+    "ascii table", "compressed image", "random groups" or "other". `file` are the file's bytes, of which the header
+    begins at `head`, the data at `start`, the next HDU at `stop`.
     """
 
     def __init__(self, path: str, index: int, header: Header, file: memoryview, head: int, start: int) -> None:
@@ -81,7 +81,7 @@ class Hdu:
         return self.header.text("BUNIT")
 
     @property
-    def bytes(self) -> memoryview:
+    def raw(self) -> memoryview:
         """The data as they are in the file, padding included."""
         return self.file[self.start : self.stop]
 
@@ -98,8 +98,8 @@ class Hdu:
         if self.kind == "compressed image":
             return self._decompressed()
         if self.kind != "image" or not self.shape:
-            what = "no data" if self.kind == "image" else f"a {self.kind}"
-            raise FormatError(self.path, f"holds {what}, not an image; name an image HDU", self.label)
+            what = "has no data" if self.kind == "image" else f"is of the kind {self.kind!r}"
+            raise FormatError(self.path, f"{what}, not an image; name an image HDU", self.label)
         kind = np.dtype(BITPIX[self.header.whole("BITPIX")])
         stored = np.frombuffer(self.file, kind, math.prod(self.shape), self.start).reshape(self.shape)
         return _scaled(stored, self.header)
@@ -119,8 +119,8 @@ class Hdu:
         from skyhouse.formats.fits_table import Layout
 
         if self.kind not in ("table", "ascii table"):
-            raise FormatError(self.path, f"holds a {self.kind}, not a table; name a table HDU", self.label)
-        return Layout(self.header, self.bytes, self.path, self.label, ascii_table=self.kind == "ascii table")
+            raise FormatError(self.path, f"is of the kind {self.kind!r}, not a table; name a table HDU", self.label)
+        return Layout(self.header, self.raw, self.path, self.label, ascii_table=self.kind == "ascii table")
 
     def _decompressed(self) -> Array:
         data = _astropy(self.path, self.file)[self.index].data
@@ -146,7 +146,10 @@ class Hdu:
 
 
 class FitsFile:
-    """A FITS file in memory: its HDUs by number, by name (any case; the first of equal names), or by (name, version)."""
+    """A FITS file in memory, its HDUs by number, by name or by (name, version).
+
+    Names count in any case; of equal names the first is found, the others by their version (EXTVER).
+    """
 
     def __init__(self, path: str, hdus: tuple[Hdu, ...]) -> None:
         self.path = path
@@ -200,7 +203,7 @@ class FitsFile:
         return sum(hdu.verify_checksums() for hdu in self.hdus)
 
 
-def open_fits(path: Path) -> FitsFile:
+def open_fits(path: FilePath) -> FitsFile:
     """Read a FITS file, plain or gzip, and find its HDUs; values, images and tables are decoded when asked for.
 
     Raises FormatError, naming the HDU, for a file that is missing, truncated, damaged, or not FITS.
@@ -216,7 +219,7 @@ def open_fits(path: Path) -> FitsFile:
     raise FormatError(name, whole.problem)
 
 
-def verify_checksums(path: Path) -> int:
+def verify_checksums(path: FilePath) -> int:
     """Hold every HDU of a file against its CHECKSUM and DATASUM; return how many carry one.
 
     The cards are those of the FITS standard 4.0, section 4.4.2.7 and appendix J: 32-bit ones' complement sums.
@@ -227,7 +230,7 @@ def verify_checksums(path: Path) -> int:
 
 
 def read_table(
-    path: Path, hdu: int | str | tuple[str, int] | None = None, columns: Sequence[str] | None = None
+    path: FilePath, hdu: int | str | tuple[str, int] | None = None, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """Return a table of a FITS file: the HDU named, or the first that is one; all columns, or those named.
 
@@ -236,13 +239,13 @@ def read_table(
     return open_fits(path).table_hdu(hdu).table(columns)
 
 
-def schema(path: Path, hdu: int | str | tuple[str, int] | None = None) -> pa.Schema:
+def schema(path: FilePath, hdu: int | str | tuple[str, int] | None = None) -> pa.Schema:
     """Return the Arrow schema of a table of a FITS file, units in the field metadata. Raises as `read_table`."""
     return open_fits(path).table_hdu(hdu).layout.schema
 
 
 def batches(
-    path: Path,
+    path: FilePath,
     hdu: int | str | tuple[str, int] | None = None,
     batch_rows: int = 65_536,
     columns: Sequence[str] | None = None,
@@ -251,7 +254,7 @@ def batches(
     return open_fits(path).table_hdu(hdu).layout.batches(batch_rows, columns)
 
 
-def hdulist(path: Path) -> HDUList:
+def hdulist(path: FilePath) -> HDUList:
     """Return the file as an astropy HDUList over the bytes that were read and inflated once (read-only).
 
     Raises FormatError as `open_fits` does.
@@ -272,11 +275,11 @@ def _astropy(path: str, data: memoryview) -> HDUList:
 
 
 def _scan(path: str, data: memoryview) -> Iterator[Hdu]:
-    if data[:6] != b"SIMPLE":
+    if bytes(data[:6]) != b"SIMPLE":
         raise FormatError(path, _no_fits(bytes(data[:4096])), 0)
     position, index = 0, 0
     while position < len(data):
-        if index and data[position : position + 8] != b"XTENSION":
+        if index and bytes(data[position : position + 8]) != b"XTENSION":
             # Padding to a tape record is harmless; astropy, too, reads on past it.
             if bytes(data[position:]).strip(b"\0 "):
                 extra = len(data) - position
@@ -373,7 +376,7 @@ def _scaled(stored: Array, header: Header) -> Array:
     whole = stored.dtype.kind in "iu"
     narrow = np.dtype("f4" if stored.itemsize <= 2 or stored.dtype == ">f4" else "f8")
     blank = header.get("BLANK") if whole else None
-    if blank is None or (scale, zero) != (1, 0) and scaled_type(stored.dtype, scale, zero).kind in "iu":
+    if blank is None or ((scale, zero) != (1, 0) and scaled_type(stored.dtype, scale, zero).kind in "iu"):
         return scaled(stored, scale, zero, narrow)
     values = scaled(stored, scale, zero, narrow).astype(narrow, copy=False)
     values[stored == header.whole("BLANK")] = np.nan

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "ONES", "ones_sum", "scaled", "scaled_type"]
+__all__ = ["ONES", "Array", "ones_sum", "scaled", "scaled_type"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ONES = 0xFFFFFFFF
@@ -39,7 +39,8 @@ def scaled(stored: Array, scale: float, zero: float, wide: np.dtype[Any] | None 
         # Half the range added to an integer, or taken from it, turns its highest bit and nothing else.
         unsigned = np.dtype(f"u{kind.itemsize}")
         bits = np.ascontiguousarray(stored, stored.dtype.newbyteorder("=")).view(unsigned)
-        return (bits ^ unsigned.type(1 << (8 * kind.itemsize - 1))).view(kind)
+        turned: Array = bits ^ unsigned.type(1 << (8 * kind.itemsize - 1))
+        return turned.view(kind)
     values = stored.astype(wide or kind)
     if scale != 1:
         values *= scale

@@ -28,6 +28,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -216,8 +217,8 @@ class Layout:
             start = self._header.whole(f"TBCOL{n}") - 1
             if start < 0 or start + width > self.row_bytes:
                 raise self._wrong(
-                    f"column {name!r} (TBCOL{n}, TFORM{n}) lies outside of the {self.row_bytes} bytes of a row (NAXIS1); "
-                    "correct the header"
+                    f"column {name!r} (TBCOL{n}, TFORM{n}) lies outside of the {self.row_bytes} bytes of a row "
+                    "(NAXIS1); correct the header"
                 )
             scale, zero = 1.0, 0.0
             if code != "A":
@@ -272,17 +273,17 @@ class Layout:
         if bad.any():
             row = start + int(bad.argmax())
             raise self._wrong(
-                f"column {field.arrow.name!r}, row {row}: its elements lie outside of the heap (PCOUNT); the file was cut "
-                "or its descriptors are wrong: fetch the file again"
+                f"column {field.arrow.name!r}, row {row}: its elements lie outside of the heap (PCOUNT); the file was "
+                "cut or its descriptors are wrong: fetch the file again"
             )
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         elements = _gather(self._heap, places, sizes, offsets, stored)
         kind = field.arrow.type
         if field.code == "A":
-            return pa.array([_text(bytes(elements[a:b])) for a, b in zip(offsets, offsets[1:], strict=False)], kind)
+            return pa.array([_text(bytes(elements[a:b])) for a, b in pairwise(offsets)], kind)
         if field.code == "X":
-            pieces = zip(offsets, offsets[1:], counts, strict=False)
-            bits = [np.unpackbits(elements[a:b], count=n) for a, b, n in pieces]
+            pieces = zip(pairwise(offsets), counts, strict=True)
+            bits = [np.unpackbits(elements[a:b], count=n) for (a, b), n in pieces]
             values = pa.array(np.concatenate([np.empty(0, "u1"), *bits]).view(bool))
             return _lists(np.concatenate([[0], np.cumsum(counts)]), values, kind)
         return _lists(offsets, _values(field, elements), kind)
@@ -357,7 +358,8 @@ def _gather(heap: Array, places: Array, counts: Array, offsets: Array, stored: n
         return np.frombuffer(heap[begin[0] : ends[-1]], stored)
     within = np.arange(total) - np.repeat(offsets[:-1], counts)
     at = np.repeat(places, counts) + within * stored.itemsize
-    return heap[at[:, None] + np.arange(stored.itemsize)].view(stored).ravel()
+    elements: Array = heap[at[:, None] + np.arange(stored.itemsize)].view(stored)
+    return elements.ravel()
 
 
 def _strings(text: Array, kind: pa.DataType) -> pa.Array:
@@ -376,7 +378,7 @@ def _strings(text: Array, kind: pa.DataType) -> pa.Array:
     characters = text[column < lengths[:, None]]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if (characters >= 128).any():
-        return pa.array([_text(bytes(characters[a:b])) for a, b in zip(offsets, offsets[1:], strict=False)], kind)
+        return pa.array([_text(bytes(characters[a:b])) for a, b in pairwise(offsets)], kind)
     long = pa.types.is_large_string(kind)
     buffers = [None, pa.py_buffer(offsets.astype("i8" if long else "i4")), pa.py_buffer(characters)]
     return pa.Array.from_buffers(kind, rows, buffers)

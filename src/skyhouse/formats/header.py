@@ -165,7 +165,7 @@ class Header(Mapping[str, Value]):
         return {key: found[1] for key in self if (found := self._look_up(key))}
 
     def commentary(self, key: str = "COMMENT") -> list[str]:
-        """Return the texts of all COMMENT cards, or of those of another such keyword (HISTORY, or "" for blank ones)."""
+        """Return the texts of all COMMENT cards, or of all HISTORY cards, or ("") of those without a keyword."""
         field = key.upper().encode("ascii", "replace").ljust(8)
         return [self._card(n * CARD)[8:].rstrip() for n, found in enumerate(self._keys) if found == field]
 

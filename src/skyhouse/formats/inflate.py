@@ -11,6 +11,7 @@ import mmap
 import os
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import deflate
 
@@ -70,7 +71,7 @@ def inflate(path: str | os.PathLike[str]) -> Inflated:
 
 def _mapped(name: str) -> mmap.mmap:
     try:
-        with open(name, "rb") as file:
+        with Path(name).open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise FormatError(name, "is empty (0 bytes); fetch it again")
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
