@@ -1,4 +1,4 @@
-"""Expressions rewritten column by column."""
+"""Small changes to expression texts: other columns in the place of named ones."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ __all__ = ["replace_columns"]
 
 
 def replace_columns(text: str, replacement: Callable[[str], str | None]) -> str:
-    """Return an SQL expression with columns replaced by expressions.
+    """Return an expression's text with columns replaced; `replacement` gets a column's name as written.
 
-    `replacement` is given each column's name as written, without quotes ("flux", "s.flux"), and returns the expression
-    to stand in its place, or None to leave it. What it returns is not looked into again.
+    What it returns is the text of an expression, put in parentheses where it needs them; None keeps the column. Replaced
+    text is not searched again. Raises QueryError for a text that is no single expression.
 
-    Raises QueryError for text that is not one expression.
-
-    >>> replace_columns("flux * 2 > s.limit", {"flux": "a + b"}.get)
-    '(a + b) * 2 > s.limit'
+    >>> replace_columns("flux > 5 AND good", lambda name: "flux / 2" if name == "flux" else None)
+    '(flux / 2) > 5 AND good'
     """
-    tree = _one(text)
-
-    def replaced(node: exp.Expression) -> exp.Expression:
-        if not isinstance(node, exp.Column):
-            return node
-        new = replacement(".".join(part.name for part in node.parts))
-        return node if new is None else exp.Paren(this=_one(new))
-
-    return written(tree.transform(replaced))
+    holder = exp.Paren(this=_one(text))
+    for column in list(holder.find_all(exp.Column)):
+        if isinstance(column.this, exp.Star):
+            continue
+        new = replacement(column.name)
+        if new is None:
+            continue
+        node = _one(new)
+        simple = isinstance(node, (exp.Column, exp.Literal, exp.Func, exp.Paren, exp.Case)) or column.parent is holder
+        column.replace(node if simple else exp.Paren(this=node))
+    return written(holder.this)
 
 
 def _one(text: str) -> exp.Expression:
     items = parse_items(text)
     if len(items) != 1:
-        raise QueryError(f"{text!r} is {len(items)} expressions; give one")
+        raise QueryError(f"one expression is needed, and {text!r} has {len(items)}")
     return items[0]

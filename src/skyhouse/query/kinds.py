@@ -1,0 +1,118 @@
+"""The types of expressions: which belong together, and what they become together.
+
+A kind is a column type's name (`skyhouse.columns.Column`), "null" for a bare NULL, or "" where it is not known.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+__all__ = ["FLOATS", "INTEGERS", "cast", "common", "data_type", "family", "kind", "type_name", "with_kind"]
+
+INTEGERS = frozenset({"int8", "uint8", "int16", "int32", "int64"})
+FLOATS = frozenset({"float32", "float64"})
+_ORDER = {"int8": 1, "uint8": 2, "int16": 2, "int32": 3, "int64": 4}
+_DATA_TYPES = {
+    "bool": exp.DType.BOOLEAN,
+    "int8": exp.DType.TINYINT,
+    "uint8": exp.DType.SMALLINT,
+    "int16": exp.DType.SMALLINT,
+    "int32": exp.DType.INT,
+    "int64": exp.DType.BIGINT,
+    "float32": exp.DType.FLOAT,
+    "float64": exp.DType.DOUBLE,
+    "string": exp.DType.TEXT,
+    "binary": exp.DType.VARBINARY,
+    "date": exp.DType.DATE,
+    "timestamp": exp.DType.TIMESTAMP,
+}
+_NAMES = {data_type: name for name, data_type in _DATA_TYPES.items() if name != "uint8"} | {
+    exp.DType.VARCHAR: "string",
+    exp.DType.CHAR: "string",
+}
+
+
+def kind(node: exp.Expression) -> str:
+    """Return the kind that was found for a node."""
+    found: str = node.meta.get("kind", "")
+    return found
+
+
+def with_kind(node: exp.Expression, name: str) -> exp.Expression:
+    """Set a node's kind and return the node."""
+    node.meta["kind"] = name
+    return node
+
+
+def family(name: str) -> str:
+    """Return what a kind is compared as: "number", "string", "bool", "time", or the kind itself.
+
+    >>> family("int8"), family("date")
+    ('number', 'time')
+    """
+    if name in INTEGERS or name in FLOATS:
+        return "number"
+    return "time" if name in ("date", "timestamp") else name
+
+
+def common(*names: str) -> str | None:
+    """Return the kind that all kinds become together, or None where they do not go together.
+
+    Integers become the widest of them; a mix of 32-bit floats with anything else becomes float64.
+
+    >>> common("int32", "int64"), common("float32", "int32"), common("float32", "null")
+    ('int64', 'float64', 'float32')
+    >>> common("int32", "string") is None
+    True
+    """
+    found = {name for name in names if name != "null"}
+    if not found:
+        return "null"
+    if "" in found:
+        return ""
+    if len(found) == 1:
+        return found.pop()
+    if found <= INTEGERS:
+        return "int32" if found == {"int8", "uint8"} else max(found, key=lambda name: _ORDER[name])
+    if found <= INTEGERS | FLOATS:
+        return "float64"
+    if found == {"date", "timestamp"}:
+        return "timestamp"
+    return None
+
+
+def data_type(name: str) -> exp.DataType | None:
+    """Return sqlglot's type of a kind, or None for a kind that a CAST cannot name."""
+    if name.startswith("list<"):
+        inner = data_type(name[5:-1])
+        return None if inner is None else exp.DataType(this=exp.DType.ARRAY, expressions=[inner], nested=True)
+    found = _DATA_TYPES.get(name)
+    return None if found is None else exp.DataType(this=found)
+
+
+def type_name(data_type: exp.DataType) -> str | None:
+    """Return the kind of sqlglot's type, or None for a type that the language lacks."""
+    return None if data_type.expressions else _NAMES.get(data_type.this)
+
+
+def cast(node: exp.Expression, name: str) -> exp.Expression:
+    """Return the node as a kind: itself where it is of that kind, else in a CAST.
+
+    A number in the text becomes the double by its spelling, so that the SQL stays readable.
+    """
+    if kind(node) == name:
+        return node
+    if name == "float64" and isinstance(node, exp.Literal) and not node.is_string:
+        return with_kind(exp.Literal.number(double(node.name)), "float64")
+    to = data_type(name)
+    return node if to is None else with_kind(exp.Cast(this=node, to=to), name)
+
+
+def double(text: str) -> str:
+    """Return a number's text so that both engines read a double: with an exponent.
+
+    >>> double("0.2"), double("1E5"), double("5")
+    ('0.2e0', '1e5', '5e0')
+    """
+    text = text.lower()
+    return text if "e" in text else f"{text}e0"

@@ -1,0 +1,200 @@
+"""SQL text to a syntax tree.
+
+The default dialect, `sql`, has PostgreSQL's spelling. It is read by sqlglot's DuckDB parser, not its PostgreSQL one: DuckDB's
+grammar is PostgreSQL's own with the additions that Skyhouse's language has too (``GROUP BY ALL``, ``QUALIFY``,
+``* EXCLUDE``, ``SEMI JOIN``, ``//``, lists, lambdas), and the PostgreSQL parser refuses those. Three things are set right:
+
+- no function is known to the parser, so that each call keeps the name it was written with and `functions` alone decides;
+- ``FLOAT`` is 64 bits as in PostgreSQL (DuckDB's is 32), ``REAL`` is 32;
+- ``0x10`` is a number.
+
+Each node that the parser gives a place also gets the text it came from, so that an error found later can point into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from skyhouse.errors import InputError, QueryError, SkyhouseError
+
+__all__ = ["DIALECTS", "MAX_DEPTH", "MAX_LENGTH", "Dialect", "fault", "parse", "parse_items", "parse_order", "written"]
+
+DIALECTS = ("sql",)
+MAX_LENGTH = 1_000_000
+MAX_DEPTH = 48
+
+E = TypeVar("E", bound=SkyhouseError)
+
+_KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if word not in ("DIV", "FLOAT")}
+_OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+_CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+
+
+class Dialect(DuckDB):
+    """Skyhouse's own SQL, as sqlglot is told of it."""
+
+    class Tokenizer(DuckDB.Tokenizer):
+        HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
+        KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}
+
+    class Parser(DuckDB.Parser):
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot reads it from the class
+        FUNCTION_PARSERS = {  # noqa: RUF012
+            name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+        }
+        NO_PAREN_FUNCTIONS = {}  # noqa: RUF012
+
+
+def parse(text: str, dialect: str = "sql") -> exp.Query:
+    """Return the syntax tree of one query: a SELECT, a set operation, or WITH and one of these.
+
+    Raises QueryError with line, column and a caret, and InputError for a dialect that is not one of `DIALECTS`.
+
+    >>> parse("SELECT 1 AS one").sql()
+    'SELECT 1 AS one'
+    """
+    if dialect not in DIALECTS:
+        raise InputError(f"no SQL dialect {dialect!r}; there is {', '.join(DIALECTS)}")
+    trees = _parsed(text, None)
+    if not trees:
+        raise QueryError("the text holds no query; write SELECT ...")
+    if len(trees) > 1:
+        place = next((t for t in _tokens(text) if t.token_type is TokenType.SEMICOLON), None)
+        raise _at(text, place, "one statement at a time; leave out what follows the ';'")
+    tree = trees[0]
+    while isinstance(tree, exp.Subquery) and not tree.args.get("alias") and isinstance(tree.this, exp.Query):
+        inner = tree.this
+        if any(value for key, value in tree.args.items() if key != "this"):
+            break
+        tree = inner
+    if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
+        raise _at(text, next(iter(_tokens(text)), None), "only SELECT, set operations and WITH may be asked here")
+    return tree
+
+
+def parse_items(text: str) -> list[exp.Expression]:
+    """Return the expressions of a select list's text ("a, b + 1 AS c").
+
+    Raises QueryError.
+    """
+    return list(_clause(text, "SELECT ").expressions)
+
+
+def parse_order(text: str) -> list[exp.Ordered]:
+    """Return the terms of an ORDER BY's text ("n DESC, name").
+
+    Raises QueryError.
+    """
+    order = _clause(text, "SELECT 1 ORDER BY ").args.get("order")
+    return list(order.expressions) if order else []
+
+
+def _clause(text: str, lead: str) -> exp.Select:
+    """Parse a clause on a line of its own below its lead, so that places in it are found from the clause's start."""
+    if not text.strip():
+        raise QueryError("an expression is missing: the text is empty")
+    trees = _parsed(f"{lead}\n{text}", text)
+    tree = trees[0] if len(trees) == 1 else None
+    allowed = {"expressions", "order", "kind"}
+    if not isinstance(tree, exp.Select) or any(value for key, value in tree.args.items() if key not in allowed):
+        raise QueryError(f"{text!r} is more than a list of expressions; use the other verbs for the rest")
+    return tree
+
+
+def _parsed(whole: str, clause: str | None) -> list[exp.Expression]:
+    shown = whole if clause is None else clause
+    shift = 0 if clause is None else 1
+    if len(whole) > MAX_LENGTH:
+        raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
+    tokens = _tokens(whole, shown, shift)
+    _bounded(tokens, shown, shift)
+    try:
+        trees = [tree for tree in Dialect().parser().parse(tokens, whole) if tree is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        problem = _plain(str(first.get("description") or error))
+        mark = str(first.get("highlight") or "")
+        line, column = first.get("line"), first.get("col")
+        if line is None or column is None:
+            raise QueryError(problem) from error
+        raise QueryError(problem, shown, max(line - shift, 1), max(column - len(mark) + 1, 1)) from error
+    except RecursionError as error:
+        raise QueryError("the query is nested too deeply; split it by WITH") from error
+    except SqlglotError as error:
+        raise QueryError(str(error)) from error
+    for tree in trees:
+        for node in tree.walk():
+            meta = node.meta if node._meta else None
+            if meta and "line" in meta:
+                meta["text"] = shown
+                meta["line"] = max(meta["line"] - shift, 1)
+    return trees
+
+
+def _tokens(text: str, shown: str | None = None, shift: int = 0) -> list[Token]:
+    try:
+        return list(Dialect().tokenize(text))
+    except TokenError as error:
+        source = text if shown is None else shown
+        quote = next((q for q in ("'", '"') if source.count(q) % 2), None)
+        if quote is None:
+            raise QueryError(f"the text cannot be read: {error}") from error
+        before = source[: source.rfind(quote)]
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise QueryError(f"a {quote} is opened and not closed", source, line, column) from error
+
+
+def _bounded(tokens: list[Token], shown: str, shift: int) -> None:
+    depth = 0
+    for token in tokens:
+        if token.token_type in _OPEN:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _at(shown, token, f"nested more than {MAX_DEPTH} deep; split the query by WITH", shift)
+        elif token.token_type in _CLOSE:
+            depth -= 1
+
+
+def _at(text: str, token: Token | None, problem: str, shift: int = 0) -> QueryError:
+    if token is None:
+        return QueryError(problem)
+    return QueryError(problem, text, token.line - shift, token.col - len(token.text) + 1)
+
+
+def _plain(problem: str) -> str:
+    if problem.startswith("Required keyword"):
+        return "an operand or a word is missing here"
+    if problem.startswith("Invalid expression / Unexpected token"):
+        return "this word or sign does not fit here"
+    return problem[:1].lower() + problem[1:]
+
+
+def fault(kind: type[E], problem: str, node: exp.Expression | None) -> E:
+    """Return an error of the kind that points at a node, where the node or one below it knows its place."""
+    for part in _placed(node):
+        meta = part.meta
+        column = meta["col"] - (meta["end"] - meta["start"])
+        located = QueryError(problem, meta["text"], meta["line"], column)
+        if issubclass(kind, QueryError):
+            return located  # type: ignore[return-value]
+        return kind(str(located))
+    return kind(problem)
+
+
+def _placed(node: exp.Expression | None) -> Iterator[exp.Expression]:
+    if node is None:
+        return
+    found = [part for part in node.walk() if part._meta and "text" in part.meta]
+    if found:
+        yield min(found, key=lambda part: (part.meta["line"], part.meta["start"]))
+
+
+def written(node: exp.Expression) -> str:
+    """Return an expression as text in Skyhouse's own SQL, functions spelled as they were."""
+    return node.sql(dialect=Dialect, normalize_functions=False, comments=False)

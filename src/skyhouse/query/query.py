@@ -1,0 +1,261 @@
+"""The lazy query: from SQL text or by verbs, run when its rows are asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+from sqlglot import exp
+
+from skyhouse.columns import Column, columns_of
+from skyhouse.errors import InputError, MissingPackage, SkyhouseError
+from skyhouse.query import display, verbs
+from skyhouse.query.lower import ENGINES, lower
+from skyhouse.query.parse import Dialect, parse
+from skyhouse.query.relation import Tables
+from skyhouse.query.resolve import resolve
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+__all__ = ["Context", "Grouped", "Query", "Run"]
+
+_SHOWN_ROWS = 10
+
+
+class Context(Protocol):
+    """What a query needs to run; a session is one."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables that a query may name."""
+        ...
+
+    def batches(self, tree: exp.Query, engine: str | None) -> tuple[str, pa.RecordBatchReader]:
+        """Run a query on an engine, or on the one that fits; return the engine's name and the rows."""
+        ...
+
+    def native(self, tree: exp.Query, engine: str) -> Any:
+        """Return an engine's own lazy object for a query."""
+        ...
+
+    def to_astropy(self, table: pa.Table) -> Any:
+        """Return an astropy QTable, with units."""
+        ...
+
+    def write(self, reader: pa.RecordBatchReader, path: str | PathLike[str]) -> None:
+        """Write rows to a file whose ending names the format."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a query: the engine that ran it, the seconds until its last row, and the rows."""
+
+    engine: str
+    seconds: float
+    rows: int
+    table: pa.Table
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Query:
+    """Rows that are asked for but not yet fetched.
+
+    A query comes from `Lake.sql` or `Lake.table`. Verbs give new queries; expressions in them are written in SQL. Rows are
+    fetched by `to_arrow` and its kin, by iteration over Arrow batches, or by printing the query, which fetches ten.
+
+        lake.table("manga.spaxels").where("good").group_by("plateifu").select("plateifu", n="count(*)").to_pandas()
+    """
+
+    tree: exp.Query
+    context: Context
+    engine: str | None = None
+
+    @classmethod
+    def of(cls, text: str, context: Context, dialect: str = "sql", engine: str | None = None) -> Query:
+        """Return the query of an SQL text.
+
+        Raises QueryError, UnknownTable, UnknownColumn and UnknownFunction.
+        """
+        query = cls(parse(text, dialect), context, _engine(engine))
+        _ = query.columns
+        return query
+
+    @classmethod
+    def of_table(cls, name: str, context: Context) -> Query:
+        """Return the query of all rows of a table; raises UnknownTable."""
+        query = cls(verbs.table(name), context)
+        _ = query.columns
+        return query
+
+    # -- verbs -----------------------------------------------------------------------------------------------
+
+    def where(self, *conditions: str) -> Query:
+        """Keep the rows for which all conditions are true: ``where("good", "z < 0.05")``."""
+        return self._with(verbs.where(self.tree, conditions))
+
+    def select(self, *columns: str, **named: str) -> Query:
+        """Compute columns: ``select("plateifu", n="count(*)")``; an aggregate makes one row of all."""
+        return self._with(verbs.select(self.tree, columns, named))
+
+    def with_columns(self, **named: str) -> Query:
+        """Add columns to those that are there; a name that is there already is replaced in its place."""
+        return self._with(verbs.with_columns(self.tree, named, [column.name for column in self.columns]))
+
+    def group_by(self, *keys: str) -> Grouped:
+        """Group rows by keys; `Grouped.select` says what is made of each group."""
+        if not keys:
+            raise InputError('group_by takes keys: group_by("plateifu")')
+        return Grouped(self, keys)
+
+    def join(self, other: Query, on: str | list[str] | None = None, how: str = "inner") -> Query:
+        """Join with another query: ``on="key"``, ``on=["a", "b"]`` or ``on="left.a = right.b"``.
+
+        `how` is inner, left, right, full, semi, anti or cross. Of two columns of one name the right one gets ``_1``.
+        """
+        return self._with(verbs.join(self.tree, other.tree, on, how))
+
+    def order_by(self, *terms: str) -> Query:
+        """Sort: ``order_by("n DESC", "plateifu")``. NULLs come last."""
+        return self._with(verbs.order_by(self.tree, terms))
+
+    def limit(self, rows: int, offset: int = 0) -> Query:
+        """Keep so many rows, after the first `offset`."""
+        return self._with(verbs.limit(self.tree, rows, offset))
+
+    def union(self, other: Query, all: bool = True) -> Query:  # noqa: A002 - SQL's word
+        """Put the rows of another query below these, column by column; ``all=False`` keeps one of equal rows."""
+        return self._with(verbs.union(self.tree, other.tree, all))
+
+    def distinct(self) -> Query:
+        """Keep one of each set of equal rows."""
+        return self._with(verbs.distinct(self.tree))
+
+    def sample(self, fraction: float | None = None, n: int | None = None, seed: int = 0) -> Query:
+        """Keep a share of the rows, from 0 to 1, or n of them; the same ones on every engine for the same seed."""
+        return self._with(verbs.sample(self.tree, fraction, n, seed))
+
+    def on(self, engine: str) -> Query:
+        """Return the same query for one engine, "duckdb" or "spark"."""
+        return replace(self, engine=_engine(engine))
+
+    def _with(self, tree: exp.Query) -> Query:
+        query = replace(self, tree=tree)
+        _ = query.columns
+        return query
+
+    # -- what it is ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the result, with units where they survive; a type that only the engine knows is empty."""
+        found = resolve(self.tree, self.context.tables).columns
+        return tuple(replace(column, type="string") if column.type == "null" else column for column in found)
+
+    @property
+    def text(self) -> str:
+        """The query in Skyhouse's own SQL."""
+        return self.tree.sql(dialect=Dialect, pretty=True, normalize_functions=False, comments=False)
+
+    def sql(self, engine: str = "duckdb") -> str:
+        """Return the SQL that an engine gets for this query."""
+        return lower(self.tree, self.context.tables, engine, pretty=True).sql
+
+    # -- rows ------------------------------------------------------------------------------------------------
+
+    def batches(self) -> pa.RecordBatchReader:
+        """Run the query and stream its rows, so that the result is never held whole. Raises EngineError and its kin."""
+        return self.context.batches(self.tree, self.engine)[1]
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return iter(self.batches())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.batches().__arrow_c_stream__(requested_schema)
+
+    def run(self, engine: str | None = None) -> Run:
+        """Run the query and say which engine ran it and how long it took."""
+        start = time.perf_counter()
+        used, reader = self.context.batches(self.tree, _engine(engine) or self.engine)
+        table = reader.read_all()
+        return Run(used, time.perf_counter() - start, table.num_rows, table)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the rows as an Arrow table, units in the fields' metadata."""
+        return self.batches().read_all()
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rows as a pandas DataFrame. Raises MissingPackage."""
+        try:
+            import pandas  # noqa: F401 - pyarrow would raise a less helpful error
+        except ImportError as error:
+            raise MissingPackage("pandas is not installed; pip install 'skyhouse[pandas]'") from error
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return the rows as a Polars DataFrame. Raises MissingPackage."""
+        try:
+            import polars
+        except ImportError as error:
+            raise MissingPackage("polars is not installed; pip install 'skyhouse[polars]'") from error
+        return polars.DataFrame(self.to_arrow())
+
+    def to_astropy(self) -> Any:
+        """Return the rows as an astropy QTable; columns with a unit are Quantities."""
+        return self.context.to_astropy(self.to_arrow())
+
+    def to_duckdb(self) -> Any:
+        """Return a DuckDB relation, not yet run, to go on with DuckDB's own API."""
+        return self.context.native(self.tree, "duckdb")
+
+    def to_spark(self) -> Any:
+        """Return a Spark DataFrame, not yet run, to go on with Spark's own API."""
+        return self.context.native(self.tree, "spark")
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write the rows to a file: ``.parquet``, ``.fits``, ``.csv`` or ``.vot`` by its ending."""
+        self.context.write(self.batches(), path)
+
+    # -- printing --------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return self._shown(display.as_text)
+
+    def _repr_html_(self) -> str:
+        return self._shown(display.as_html)
+
+    def _shown(self, show: Any) -> str:
+        """Show ten rows. Printing never raises what a query can be blamed for: the text says it instead."""
+        try:
+            _, reader = self.context.batches(self.limit(_SHOWN_ROWS + 1).tree, "duckdb")
+            table = reader.read_all()
+        except SkyhouseError as error:
+            return f"{type(error).__name__}: {error}"
+        columns = columns_of(table.schema)
+        shown: str = show(table.slice(0, _SHOWN_ROWS), columns, table.num_rows > _SHOWN_ROWS)
+        return shown
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A query's rows in groups; `select` makes a query of it."""
+
+    query: Query
+    keys: tuple[str, ...]
+
+    def select(self, *columns: str, **named: str) -> Query:
+        """Return one row for each group: ``select("plateifu", n="count(*)")``."""
+        return self.query._with(verbs.grouped(self.query.tree, self.keys, columns, named))
+
+
+def _engine(name: str | None) -> str | None:
+    if name is not None and name not in ENGINES:
+        raise InputError(f"no engine {name!r}; there is {', '.join(ENGINES)}")
+    return name

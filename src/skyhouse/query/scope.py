@@ -1,0 +1,181 @@
+"""What a SELECT can see: the sources of its FROM, their columns, and the queries around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from skyhouse.columns import Column
+from skyhouse.errors import QueryError, UnknownColumn, did_you_mean
+from skyhouse.query.kinds import common, with_kind
+from skyhouse.query.parse import fault
+from skyhouse.query.relation import Relation
+
+__all__ = ["Scope", "Source", "by_lower"]
+
+
+def by_lower(columns: tuple[Column, ...], node: exp.Expression) -> dict[str, Column]:
+    """Return the columns by their names in lower case; raises QueryError where two differ in case only."""
+    found = {column.name.lower(): column for column in columns}
+    if len(found) < len(columns):
+        raise fault(QueryError, "two columns of this table have the same name but for case", node)
+    return found
+
+
+@dataclass
+class Source:
+    """A table, CTE or query in FROM: its alias and columns; for a table, the relation and the set of columns read."""
+
+    alias: str
+    columns: dict[str, Column]
+    relation: Relation | None = None
+    reads: set[str] = field(default_factory=set)
+    hidden: bool = False
+
+    def column(self, column: Column) -> exp.Column:
+        """Return a node that reads one of the source's columns, and note the reading."""
+        self.reads.add(column.name)
+        node = exp.Column(
+            this=exp.to_identifier(column.name, quoted=True), table=exp.to_identifier(self.alias, quoted=True)
+        )
+        node.meta["column"] = column
+        with_kind(node, column.type)
+        return node
+
+    @property
+    def title(self) -> str:
+        """The name for messages."""
+        return self.relation.name if self.relation is not None else self.alias
+
+
+@dataclass
+class Scope:
+    """The sources of one SELECT, within an outer one for a query inside an expression.
+
+    `merged` holds the columns that USING made one of two; `aliases` the select list's expressions by their names.
+    """
+
+    sources: list[Source]
+    outer: Scope | None
+    ctes: dict[str, tuple[Column, ...]]
+    merged: dict[str, exp.Expression] = field(default_factory=dict)
+    aliases: dict[str, exp.Expression] = field(default_factory=dict)
+
+    def named(self, name: str) -> Source | None:
+        """Return the source of an alias, or None."""
+        return next((s for s in self.sources if s.alias.lower() == name.lower()), None)
+
+    def unused(self, name: str) -> str:
+        """Return the name, or the name with the first number that makes it one of its own."""
+        free, count = name, 1
+        while self.named(free):
+            free, count = f"{name}_{count}", count + 1
+        return free
+
+    def add(self, source: Source, node: exp.Expression) -> None:
+        """Add a source; raises QueryError where its alias is taken."""
+        if self.named(source.alias):
+            raise fault(QueryError, f"two tables in FROM are called {source.alias!r}; give one an alias (AS ...)", node)
+        self.sources.append(source)
+
+    def all_columns(self) -> list[tuple[Source, Column]]:
+        """Return what ``*`` stands for: every visible column, those of USING once and first."""
+        visible = [(s, c) for s in self.sources if not s.hidden for c in s.columns.values()]
+        if not self.merged:
+            return visible
+        first: dict[str, tuple[Source, Column]] = {}
+        rest = []
+        for source, column in visible:
+            if column.name.lower() in self.merged:
+                first.setdefault(column.name.lower(), (source, column))
+            else:
+                rest.append((source, column))
+        return [*first.values(), *rest]
+
+    def merge(self, right: Source, name: exp.Expression, side: str) -> exp.Expression:
+        """Return the equality that USING stands for, and let the bare name mean the side that always has a value."""
+        low = name.name.lower()
+        column = right.columns.get(low)
+        if column is None:
+            raise fault(
+                UnknownColumn, f"no column {name.name!r} in {right.title}{did_you_mean(name.name, right.columns)}", name
+            )
+        left: exp.Expression
+        if low in self.merged:
+            left = self.merged[low].copy()
+        else:
+            found = [s for s in self.sources if low in s.columns and not s.hidden]
+            if not found:
+                known = [n for s in self.sources for n in s.columns]
+                raise fault(
+                    UnknownColumn, f"no column {name.name!r} left of the JOIN{did_you_mean(name.name, known)}", name
+                )
+            if len(found) > 1:
+                raise self.ambiguous(name, found)
+            left = found[0].column(found[0].columns[low])
+        own = right.column(column)
+        together = common(left.meta["kind"], column.type)
+        if together is None:
+            raise fault(QueryError, f"USING ({name.name}): the columns are {left.meta['kind']} and {column.type}", name)
+        if side == "FULL":
+            both = exp.Anonymous(this="coalesce", expressions=[left.copy(), own.copy()])
+            both.meta["column"] = column
+            self.merged[low] = with_kind(both, together)
+        else:
+            self.merged[low] = own.copy() if side == "RIGHT" else left.copy()
+        return with_kind(exp.EQ(this=left, expression=own), "bool")
+
+    def ambiguous(self, node: exp.Expression, found: list[Source]) -> QueryError:
+        """Return the error for a bare name that several sources have."""
+        where = " and ".join(s.title for s in found)
+        return fault(
+            QueryError, f"column {node.name!r} is ambiguous: it is in {where}; write {found[0].alias}.{node.name}", node
+        )
+
+    def find(self, node: exp.Column) -> exp.Expression | None:
+        """Return the qualified column that a name stands for, from here outwards, or None.
+
+        Raises QueryError for an ambiguous name and UnknownColumn for a table's unknown column.
+        """
+        low = node.name.lower()
+        if node.table:
+            source = self._qualifier(node)
+            if source is None:
+                return self.outer.find(node) if self.outer else None
+            column = source.columns.get(low)
+            if column is None:
+                near = did_you_mean(node.name, [c.name for c in source.columns.values()])
+                raise fault(UnknownColumn, f"no column {node.name!r} in {source.title}{near}", node)
+            return source.column(column)
+        if low in self.merged:
+            return self.merged[low].copy()
+        found = [s for s in self.sources if low in s.columns and not s.hidden]
+        if len(found) > 1:
+            raise self.ambiguous(node, found)
+        if found:
+            return found[0].column(found[0].columns[low])
+        return self.outer.find(node) if self.outer else None
+
+    def _qualifier(self, node: exp.Column) -> Source | None:
+        if node.args.get("db"):
+            full = f"{node.args['db'].name}.{node.table}".lower()
+            return next((s for s in self.sources if s.relation and s.relation.name.lower() == full), None)
+        source = self.named(node.table)
+        return source
+
+    def unknown(self, node: exp.Column) -> UnknownColumn:
+        """Return the error for a column that no source has."""
+        if not self.sources and self.outer is None:
+            return fault(UnknownColumn, f"no column {node.name!r}: the query has no FROM", node)
+        scopes, here = [self], self.outer
+        while here is not None:
+            scopes.append(here)
+            here = here.outer
+        sources = [s for scope in scopes for s in scope.sources]
+        if node.table and not any(s.alias.lower() == node.table.lower() for s in sources):
+            near = did_you_mean(node.table, [s.alias for s in sources])
+            return fault(UnknownColumn, f"no table or alias {node.table!r} in FROM{near}", node)
+        where = " or ".join(s.title for s in self.sources if not s.hidden)
+        known = [c.name for s in sources for c in s.columns.values()]
+        return fault(UnknownColumn, f"no column {node.name!r} in {where}{did_you_mean(node.name, known)}", node)
