@@ -33,8 +33,8 @@ __all__ = [
 class Release:
     """One public data release: the versions of its two pipelines and the analyses (DAPTYPE) it holds.
 
-    `drpver` is of the data reduction pipeline, `dapver` of the data analysis pipeline. The first of `daptypes` is the one to
-    take where no other is asked for.
+    `drpver` is of the data reduction pipeline, `dapver` of the data analysis pipeline. The first of `daptypes` is
+    the one to take where no other is asked for.
     """
 
     name: str
@@ -197,8 +197,8 @@ def archive_path(
 ) -> str:
     """Return the archive path of one file.
 
-    `kind` (any case) is one of `KINDS`: MAPS and MODELCUBE are of an analysis (`daptype`), LOGCUBE is the reduced data cube,
-    DRPALL and DAPALL are of the whole release and take no `plateifu`.
+    `kind` (any case) is one of `KINDS`: MAPS and MODELCUBE are of an analysis (`daptype`), LOGCUBE is the reduced data
+    cube, DRPALL and DAPALL are of the whole release and take no `plateifu`.
 
     Raises InputError.
 
