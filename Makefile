@@ -33,7 +33,7 @@ format: .venv/dev.stamp  ## let ruff mend what it can
 
 bench: .venv/dev.stamp  ## measure; the figures go to docs/benchmarks.md
 	@scripts/system.sh
-	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 docs: .venv/dev.stamp  ## the documentation as a site, in build/docs
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
         pytest.param(["ruff", "format", "--check"], id="ruff-format"),
         pytest.param(["mypy"], id="mypy"),
         pytest.param(["lint-imports", "--no-cache"], id="import-linter"),
+        pytest.param(["sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "docs", "build/docs"], id="docs"),
     ],
 )
 def test_a_linter_finds_nothing(command):
