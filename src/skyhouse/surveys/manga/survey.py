@@ -47,6 +47,12 @@ class Manga:
         name = parse_maps_name(path)
         return f"{name.plateifu.plate}-{name.plateifu.ifudesign}/{name.daptype}"
 
+    def tables_of(self, path: str) -> tuple[str, ...]:
+        """Return the names of the tables that a file's rows go to, by its name alone."""
+        if summary := _summary(path):
+            return (f"manga.{summary[1]}",)
+        return (*spaxels.definitions(), "manga.galaxies")
+
     def convert(self, path: str) -> Mapping[str, pa.Table]:
         """Read one file into rows of the tables it is the source of. Raises FormatError."""
         match _summary(path):
