@@ -7,7 +7,7 @@ others are made beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -100,7 +100,7 @@ class SimulatedGalaxy:
 
     nature: Nature
     release: str
-    arrays: dict[str, Array]
+    arrays: dict[str, Array] = field(repr=False)
 
     @property
     def plateifu(self) -> str:
@@ -240,7 +240,9 @@ def model(seed: int, plateifu: str, release: str = "DR17") -> SimulatedGalaxy:
     measurements |= index_measurements(
         rng, sources.age, sources.metallicity, snr[use], light[use], sources.sigma_km_s, of.redshift, whole=whole
     )
-    measurements |= _stellar(rng, of, binned(0.93 * sky.velocity[use]), binned(radius), bin_snr, bin_noise, bins)
+    measurements |= _stellar(
+        rng, of, binned(0.93 * sky.velocity[use]), binned(radius), bin_snr, bin_noise, bins, whole=whole
+    )
     measurements["EMLINE_FOM"] = _merit(rng, snr[use], flux_error[use])
 
     binid, without = _bin_ids(rng, bins, first, sky, use)
@@ -399,6 +401,8 @@ def _stellar(
     snr: Floats,
     noise: Floats,
     bins: Array,
+    *,
+    whole: bool,
 ) -> dict[str, Array]:
     """Return the STELLAR_* measurements, the same for all spaxels of a bin, of shape (n,) or (channels, n)."""
     count = int(bins.max(initial=-1)) + 1
@@ -422,7 +426,7 @@ def _stellar(
         "STELLAR_VEL_IVAR": velocity_error**-2.0,
         "STELLAR_SIGMA": measured,
         "STELLAR_SIGMA_IVAR": sigma_error**-2.0,
-        "STELLAR_SIGMACORR": np.stack([correction, correction + 4.0 * normal()]),
+        "STELLAR_SIGMACORR": np.stack([correction, correction + 4.0 * normal()]) if whole else correction,
         "STELLAR_FOM": merit,
         "STELLAR_CONT_FRESID": merit[[3, 4]],
         "STELLAR_CONT_RCHI2": merit[2],
