@@ -13,9 +13,9 @@ __all__ = ["replace_columns"]
 
 
 def replace_columns(text: str, replacement: Callable[[str], str | None]) -> str:
-    """Return an expression's text with columns replaced; `replacement` gets a column's name as written.
+    """Return an expression's text with columns replaced.
 
-    What it returns is the text of an expression, put in parentheses where it needs them; None keeps the column. Replaced
+    `replacement` gets a column's name as written: with its table's name and quotes, where it has them. What it returns is the text of an expression, put in parentheses where it needs them; None keeps the column. Replaced
     text is not searched again. Raises QueryError for a text that is no single expression.
 
     >>> replace_columns("flux > 5 AND good", lambda name: "flux / 2" if name == "flux" else None)
@@ -25,7 +25,7 @@ def replace_columns(text: str, replacement: Callable[[str], str | None]) -> str:
     for column in list(holder.find_all(exp.Column)):
         if isinstance(column.this, exp.Star):
             continue
-        new = replacement(column.name)
+        new = replacement(written(column))
         if new is None:
             continue
         node = _one(new)

@@ -65,6 +65,7 @@ def masked_expression(text: str, columns: Iterable[str] | None = None) -> str:
 
     def replacement(column: str) -> str | None:
         qualifier, dot, name = column.rpartition(".")
+        name = name.strip('"')
         mask = partners.get(name.lower())
         return None if mask is None else masked_column(name, mask, qualifier + dot)
 

@@ -154,7 +154,7 @@ def read_planes(fits: FitsFile) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[
         data = found.data
         if data.dtype.name != hdu.dtype:
             raise FormatError(path, f"holds {data.dtype.name}, not {hdu.dtype}", hdu.name)
-        if grid is None and data.ndim == 3:
+        if grid is None and data.ndim == 3:  # the first HDU is (2, ny, nx)
             grid = data.shape[1:]
         if grid is None or data.shape != hdu.shape(*grid):
             wanted = "(2, ny, nx)" if grid is None else str(hdu.shape(*grid))
