@@ -178,7 +178,7 @@ def test_checksums_of_real_files(real_data):
     # The ten-row excerpts kept the cards of the whole files.
     for path in real_files(real_data):
         if "10rows" in path.name:
-            with pytest.raises(FormatError, match="HDU 1 .*DATASUM"):
+            with pytest.raises(FormatError, match=r"HDU 1 .*DATASUM"):
                 verify_checksums(path)
 
 
