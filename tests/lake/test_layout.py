@@ -28,20 +28,17 @@ def test_a_target_of_nothing_is_refused():
 def test_a_row_group_is_the_most_whole_units_that_fit(units: list[int], limit: int):
     ends = np.cumsum(units)
     held = int(ends[-1])
-    cut = row_group_cut(ends[:-1], held, limit)
+    cut = row_group_cut(ends[:-1], held, limit, divide=False)
     if held <= limit or len(units) == 1:
         assert cut == 0
         return
     assert cut in ends[:-1]
     if cut > limit:
         assert cut == units[0]
+        assert row_group_cut(ends[:-1], held, limit, divide=True) == limit
     else:
         assert not any(cut < end <= limit for end in ends)
-
-
-def test_rows_without_units_are_cut_at_the_limit():
-    assert row_group_cut(None, 250, 100) == 100
-    assert row_group_cut(None, 100, 100) == 0
+        assert row_group_cut(ends[:-1], held, limit, divide=True) == cut
 
 
 def test_part_names_differ():

@@ -126,9 +126,25 @@ def test_files_roll_at_their_size(tmp_path: Path, spaxels: Definition, write: Wr
     assert [span.source.key for file in files for span in file.spans] == [f"g{i:03}" for i in range(40)]
 
 
-def test_a_unit_out_of_order_begins_a_new_file(tmp_path: Path, spaxels: Definition, write: Write):
-    files = write(spaxels, tmp_path, ["b", "c", "a", "d"])
-    assert [[span.source.key for span in file.spans] for file in files] == [["b", "c"], ["a", "d"]]
+def test_sources_stay_whole_without_units(tmp_path: Path, spaxels: Definition, write: Write, galaxy: Galaxy):
+    plain = replace(spaxels, unit=())
+    (file,) = write(plain, tmp_path, ["b", "a", "d", "c"])  # sources may come in any order
+    assert group_rows(tmp_path / file.name) == [90, 30]
+    assert [span.source.key for span in file.spans] == ["b", "a", "d", "c"]
+    with TableWriter(plain, tmp_path) as writer:
+        writer.write(galaxy("a", rows=20), Source("a"))
+        writer.write(galaxy("b", rows=250), Source("b"))  # too large for a row group, and may be divided
+        (file,) = writer.close()
+    assert group_rows(tmp_path / file.name) == [20, 100, 100, 50]
+
+
+def test_a_source_goes_on_in_order(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    rows = galaxy("g")
+    with TableWriter(spaxels, tmp_path) as writer:
+        writer.write(rows.slice(10), Source("g"))
+        with pytest.raises(InputError, match="belong before"):
+            writer.write(rows.slice(0, 10), Source("g"))
+        writer.abort()
 
 
 def test_dictionaries_and_large_strings_are_text(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
@@ -155,7 +171,7 @@ def test_rows_that_do_not_fit_name_the_column(tmp_path: Path, spaxels: Definitio
     wrong = [
         (rows.drop_columns(["flux"]), "'flux'"),
         (rows.append_column("snr", rows["flux"]), "'snr'"),
-        (rows.append_column("flux", rows["flux"]), "2 columns 'flux'"),
+        (rows.append_column("flux", rows["flux"]), "two columns 'flux'"),
         (double, "'flux' is float, not double"),
         (gap, "'y' is NULL in 1 rows"),
         (rows.take([0, 2, 1]), "row 2 belongs before row 1"),

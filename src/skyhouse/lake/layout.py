@@ -43,22 +43,25 @@ def group_sources(sizes: Sequence[int], target: int) -> Iterator[slice]:
         yield slice(int(start), int(stop))
 
 
-def row_group_cut(starts: npt.NDArray[np.int64] | None, held: int, limit: int) -> int:
+def row_group_cut(starts: npt.NDArray[np.int64], held: int, limit: int, *, divide: bool) -> int:
     """Return how many of the `held` rows make the next row group, or 0 if more rows have to come first.
 
-    `starts` are the rows at which a unit begins, rising, the first of all (row 0) left out; None where a row is a
-    unit. A row group takes as many whole units as fit into `limit` rows, and at least one.
+    `starts` are the rows at which a source or unit begins, rising, row 0 left out. A row group takes as many whole
+    ones as fit into `limit` rows. One that is larger is divided at the limit if `divide`, and else stays whole.
 
-    >>> row_group_cut(np.array([40, 80]), held=120, limit=100)
+    >>> starts = np.array([40, 80])
+    >>> row_group_cut(starts, held=120, limit=100, divide=False)
     80
-    >>> row_group_cut(np.array([], dtype=np.int64), held=120, limit=100)
+    >>> row_group_cut(starts[:0], held=120, limit=100, divide=True)
+    100
+    >>> row_group_cut(starts[:0], held=120, limit=100, divide=False)  # its end has not come yet
     0
     """
     if held <= limit:
         return 0
-    if starts is None:
-        return limit
-    if not len(starts):
-        return 0
     place = int(np.searchsorted(starts, limit, side="right"))
-    return int(starts[max(place - 1, 0)])
+    if place:
+        return int(starts[place - 1])
+    if divide:
+        return limit
+    return int(starts[0]) if len(starts) else 0

@@ -48,17 +48,18 @@ class WrittenFile:
 class TableWriter:
     """Writes rows into Parquet files of a table's folder.
 
-    Rows come unit by unit in the table's sort order. Row groups hold whole units, up to `row_group_rows` rows;
-    that many rows, and one write, are what is held in memory. A file is closed when it has reached `file_bytes`, or
-    when a unit comes that does not follow the last one: so the rows of every file are sorted, whatever comes.
+    Rows come source by source; those of one source in the table's sort order. Row groups hold whole sources (or
+    whole units, where a source has many), up to `row_group_rows` rows; that many rows, and one write, are what is
+    held in memory. A source with more rows is divided, but a unit never is. A file is closed when it has reached
+    `file_bytes`.
 
     As a context manager it aborts when left by an exception; `close` is always called by hand, for its result.
     """
 
     def __init__(self, definition: Definition, folder: Path | str) -> None:
+        self.schema = definition.schema
         self._definition = definition
         self._folder = Path(folder)
-        self.schema = definition.schema
         self._dictionaries = [path for field in self.schema if (path := _dictionary_path(field.name, field.type))]
         self._indexed = [n for n in dict.fromkeys([*definition.sort, *definition.key]) if _indexable(self.schema, n)]
         self._file: _File | None = None
@@ -66,8 +67,8 @@ class TableWriter:
         self._made: list[Path] = []
         self._held: list[pa.Table] = []
         self._held_rows = 0
-        self._starts: npt.NDArray[np.int64] | None = np.empty(0, np.int64) if definition.unit else None
-        self._last: tuple[Any, ...] | None = None  # the sort columns of the row written last
+        self._starts = np.empty(0, np.int64)  # where, in the held rows, a source or unit begins
+        self._last: tuple[Source, tuple[Any, ...]] | None = None  # of the row that came last: source, sort columns
 
     def write(self, rows: pa.Table, source: Source) -> None:
         """Take rows made from a source: its next rows, or all of them (which may be none: then it is known as seen).
@@ -77,31 +78,22 @@ class TableWriter:
         LakeError where the folder cannot be written.
         """
         rows = self._conform(rows)
-        starts, first, last = self._ordered(rows, source)
-        if first is not None and self._last is not None and first < self._last:
-            self._close_file()
+        starts = self._ordered(rows, source)
         if self._file is None:
-            self._open_file()
-        assert self._file is not None
+            self._file = self._open_file()
         self._file.note(source, rows.num_rows)
-        if last is None:
-            return
-        if self._starts is not None:
-            unit = len(self._definition.unit)
-            follows = self._held_rows > 0 and self._last is not None and first is not None
-            if follows and self._last[:unit] != first[:unit]:  # type: ignore[index]
-                starts = np.concatenate([[0], starts])
-            self._starts = np.concatenate([self._starts, starts + self._held_rows])
+        self._starts = np.concatenate([self._starts, starts + self._held_rows])
         self._held.append(rows)
         self._held_rows += rows.num_rows
-        self._last = last
-        while cut := row_group_cut(self._starts, self._held_rows, self._definition.row_group_rows):
+        while cut := self._cut():
             self._write_group(cut)
 
     def close(self) -> list[WrittenFile]:
         """Write what is held, make the files safe against a power cut, and return them, ready to be committed."""
-        self._close_file()
-        if self._done:
+        while self._held_rows:
+            self._write_group(self._cut() or self._held_rows)
+        if self._file is not None:
+            self._finish(self._file)
             with _disk_errors(self._folder):
                 _sync(self._folder)
         return list(self._done)
@@ -125,45 +117,62 @@ class TableWriter:
 
     def _conform(self, rows: pa.Table) -> pa.Table:
         table = self._definition.name
-        extra = [name for name in rows.column_names if name not in self.schema.names]
-        if extra:
-            raise InputError(f"table {table} has no column {extra[0]!r}; leave it out or declare it")
+        if not rows.schema.equals(self.schema):
+            rows = pa.table(self._columns(rows), schema=self.schema)
+        for name in self._definition.key:
+            if count := rows.column(name).null_count:
+                raise InputError(f"table {table}: the key column {name!r} is NULL in {count} rows")
+        return rows
+
+    def _columns(self, rows: pa.Table) -> list[pa.ChunkedArray]:
+        table = self._definition.name
+        places: dict[str, int] = {}
+        for place, name in enumerate(rows.column_names):
+            if name in places:
+                raise InputError(f"table {table}: the rows have two columns {name!r}")
+            places[name] = place
+        if extra := places.keys() - set(self.schema.names):
+            raise InputError(f"table {table} has no column {min(extra)!r}; leave it out or declare it")
         columns = []
         for field in self.schema:
-            found = rows.schema.get_all_field_indices(field.name)
-            if len(found) != 1:
-                raise InputError(f"table {table}: the rows have {len(found)} columns {field.name!r} where one is due")
-            column = rows.column(found[0])
+            if field.name not in places:
+                raise InputError(f"table {table}: the rows have no column {field.name!r}")
+            column = rows.column(places[field.name])
             if column.type != field.type:
                 if not _same_text(column.type, field.type):
-                    raise InputError(
-                        f"table {table}: column {field.name!r} is {field.type}, not {column.type}; cast it"
-                    )
+                    raise InputError(f"table {table}: column {field.name!r} is {field.type}, not {column.type}")
                 column = column.cast(field.type)
-            if field.name in self._definition.key and column.null_count:
-                raise InputError(f"table {table}: the key column {field.name!r} is NULL in {column.null_count} rows")
             columns.append(column)
-        return pa.table(columns, schema=self.schema)
+        return columns
 
-    def _ordered(
-        self, rows: pa.Table, source: Source
-    ) -> tuple[npt.NDArray[np.int64], tuple[Any, ...] | None, tuple[Any, ...] | None]:
-        definition = self._definition
+    def _ordered(self, rows: pa.Table, source: Source) -> npt.NDArray[np.int64]:
+        """Check the order of the rows, remember the last one, and return the rows at which a source or unit begins."""
+        sort, units = self._definition.sort, len(self._definition.unit)
         if not rows.num_rows:
-            return np.empty(0, np.int64), None, None
-        unique = bool(definition.key) and set(definition.key) <= set(definition.sort)
-        where = f"table {definition.name}, source {source.key!r}"
-        starts = check_order(rows, definition.sort, len(definition.unit), unique=unique, where=where)
-        first, last = first_and_last(rows, definition.sort)
-        if unique and first == self._last:
+            return np.empty(0, np.int64)
+        unique = bool(self._definition.key) and set(self._definition.key) <= set(sort)
+        where = f"table {self._definition.name}, source {source.key!r}"
+        starts = check_order(rows, sort, units, unique=unique, where=where)
+        first, last = first_and_last(rows, sort)
+        same_source, before = self._last is not None and self._last[0] == source, self._last and self._last[1]
+        if unique and first == before:
             raise InputError(f"{where}: its first row has the key of the row before it; is the source there twice?")
-        return starts, first, last
+        if same_source and before is not None and first < before:
+            raise InputError(f"{where}: its next rows belong before those written already")
+        if self._held_rows and not (same_source and before is not None and first[:units] == before[:units]):
+            starts = np.concatenate([[0], starts])
+        self._last = source, last
+        return starts
 
-    def _open_file(self) -> None:
+    def _cut(self) -> int:
+        limit = self._definition.row_group_rows
+        return row_group_cut(self._starts, self._held_rows, limit, divide=not self._definition.unit)
+
+    def _open_file(self) -> _File:
         path = self._folder / part_name()
         self._made.append(path)
         with _disk_errors(path):
-            self._file = _File(path, self.schema, self._dictionaries)
+            return _File(path, self.schema, self._dictionaries)
 
     def _write_group(self, rows: int) -> None:
         assert self._file is not None
@@ -173,37 +182,16 @@ class TableWriter:
         rest = held.slice(rows)
         self._held_rows = rest.num_rows
         self._held = [rest] if rest.num_rows else []
-        if self._starts is not None:
-            self._starts = self._starts[self._starts > rows] - rows
+        self._starts = self._starts[self._starts > rows] - rows
         if self._held_rows and self._file.sink.tell() >= self._definition.file_bytes:
-            self._next_file()
+            carried = self._file.carry(self._held_rows)
+            self._finish(self._file)
+            self._file = self._open_file()
+            self._file.spans = carried
 
-    def _next_file(self) -> None:
-        """Close the file and open the next, which takes over the rows that are still held."""
-        assert self._file is not None
-        carried = self._file.carry(self._held_rows)
-        held, self._held = self._held, []
-        held_rows, self._held_rows = self._held_rows, 0
-        self._finish()
-        self._open_file()
-        self._held, self._held_rows = held, held_rows
-        for span in carried:
-            self._file.note(span.source, span.rows)
-
-    def _close_file(self) -> None:
-        if self._file is None:
-            return
-        while self._held_rows:
-            self._write_group(
-                row_group_cut(self._starts, self._held_rows, self._definition.row_group_rows) or self._held_rows
-            )
-        self._finish()
-        self._last = None
-
-    def _finish(self) -> None:
-        assert self._file is not None
-        with _disk_errors(self._file.path):
-            self._done.append(self._file.finish(self._indexed))
+    def _finish(self, file: _File) -> None:
+        with _disk_errors(file.path):
+            self._done.append(file.finish(self._indexed))
         self._file = None
 
 
