@@ -15,8 +15,9 @@ __all__ = ["replace_columns"]
 def replace_columns(text: str, replacement: Callable[[str], str | None]) -> str:
     """Return an expression's text with columns replaced.
 
-    `replacement` gets a column's name as written: with its table's name and quotes, where it has them. What it returns is the text of an expression, put in parentheses where it needs them; None keeps the column. Replaced
-    text is not searched again. Raises QueryError for a text that is no single expression.
+    `replacement` gets a column's name as written: with its table's name and quotes, where it has them. What it returns
+    is the text of an expression, put in parentheses where it needs them; None keeps the column. Replaced text is not
+    searched again. Raises QueryError for a text that is no single expression.
 
     >>> replace_columns("flux > 5 AND good", lambda name: "flux / 2" if name == "flux" else None)
     '(flux / 2) > 5 AND good'
