@@ -32,6 +32,10 @@ class SqlEngine(Protocol):
         """Return the engine's own lazy object (a DuckDB relation, a Spark DataFrame), not yet run."""
         ...
 
+    def cancel(self) -> None:
+        """Stop what runs now; whoever waits for it gets an EngineError."""
+        ...
+
     def close(self) -> None:
         """Give back what the engine holds; a closed engine is started again by its next use."""
         ...
@@ -53,7 +57,10 @@ class TaskRunner(Protocol):
     name: ClassVar[str]
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
-        """Yield an outcome for every task as it completes, in any order. A task's failure is its own."""
+        """Yield an outcome for every task as it completes, in any order. A task's failure is its own.
+
+        Tasks are taken from the iterable a few at a time. A task may be begun more than once, where a worker died.
+        """
         ...
 
     def close(self) -> None:

@@ -100,12 +100,13 @@ class DuckEngine:
             cursor.interrupt()
 
     def close(self) -> None:
-        """Stop what runs and give back the memory; the next use starts afresh."""
+        """Stop what runs; the next use starts afresh.
+
+        The memory is given back when the last relation that `native` gave is gone too.
+        """
         self.cancel()
         with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+            self._database = None
 
     def _relation(self, cursor: duckdb.DuckDBPyConnection, statement: Statement) -> duckdb.DuckDBPyRelation:
         for scan in statement.scans:

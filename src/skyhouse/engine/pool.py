@@ -144,11 +144,11 @@ def work(descriptor: int) -> None:
     with Connection(descriptor) as pipe:
         while True:
             try:
-                code, task = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from this process's parent
+                code, task = pickle.loads(pipe.recv_bytes())
             except EOFError:
                 return
             try:
-                ending = attempt(pickle.loads(code), pickle.loads(task))  # noqa: S301 - as above
+                ending = attempt(pickle.loads(code), pickle.loads(task))
             except Exception as error:  # noqa: BLE001 - what cannot be unpickled here is the task's outcome too
                 ending = failed(error)
             pipe.send_bytes(ending)

@@ -319,7 +319,7 @@ class SparkRunner:
         def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for number, task in zip(batch["number"].to_pylist(), batch["task"].to_pylist(), strict=True):
-                    ending = attempt(function, pickle.loads(task))  # noqa: S301 - from the driver
+                    ending = attempt(function, pickle.loads(task))
                     yield pa.RecordBatch.from_pydict({"number": [number], "ending": [ending]})
 
         orders = pa.table({"number": range(len(wave)), "task": [pickle.dumps(task) for task in wave]})

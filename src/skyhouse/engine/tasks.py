@@ -29,7 +29,7 @@ def failed(error: Exception) -> bytes:
     trace = "".join(traceback.format_exception(error))
     try:
         ending = pickle.dumps((None, error, trace))
-        pickle.loads(ending)  # noqa: S301 - just pickled here
+        pickle.loads(ending)
     except Exception:  # noqa: BLE001 - an exception class may do anything when it is pickled
         ending = pickle.dumps((None, TaskError(f"{type(error).__name__}: {error}"), trace))
     return ending
@@ -37,5 +37,5 @@ def failed(error: Exception) -> bytes:
 
 def outcome(task: T, ending: bytes) -> Outcome[T, Any]:
     """Return the outcome of a task from its pickled ending."""
-    value, error, trace = pickle.loads(ending)  # noqa: S301 - from a worker of ours
+    value, error, trace = pickle.loads(ending)
     return Outcome(task, value, error, trace)

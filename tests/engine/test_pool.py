@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from skyhouse.engine.pool import PoolRunner
+from skyhouse.errors import SettingsError, TaskError
+from skyhouse.testing import TaskRunnerContract, square
+
+
+class TestPoolRunner(TaskRunnerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def runner(cls):
+        runner = PoolRunner(2)
+        yield runner
+        runner.close()
+
+
+@pytest.fixture
+def pool():
+    runner = PoolRunner(2)
+    yield runner
+    runner.close()
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_are_kept_for_the_next_run_and_gone_after_close(pool):
+    first = {o.value for o in pool.run(os.path.getsize, [os.devnull] * 4)}
+    assert first == {0}
+    kept = [worker.process.pid for worker in pool._idle]
+    list(pool.run(square, range(4)))
+    assert sorted(kept) == sorted(worker.process.pid for worker in pool._idle)
+    pool.close()
+    assert not any(alive(pid) for pid in kept)
+
+
+def test_an_idle_worker_that_was_killed_is_replaced(pool):
+    list(pool.run(square, range(4)))
+    for worker in pool._idle:
+        worker.process.kill()
+        worker.process.wait()
+    assert sorted(o.value for o in pool.run(square, range(4))) == [0, 1, 4, 9]
+
+
+def test_how_a_worker_died_is_told(pool):
+    (ended,) = pool.run(signal.raise_signal, [signal.SIGKILL])
+    assert "SIGKILL" in str(ended.error)
+
+
+def test_two_runs_at_once(pool):
+    one, other = pool.run(square, range(10)), pool.run(square, range(10, 20))
+    values = [o.value for pair in zip(one, other, strict=True) for o in pair]
+    assert sorted(values) == [n * n for n in range(20)]
+
+
+def test_a_function_of_a_script_is_refused_with_the_mend(pool, monkeypatch):
+    monkeypatch.setattr(square, "__module__", "__main__")
+    with pytest.raises(TaskError, match="module"):
+        next(pool.run(square, [1]))
+
+
+def test_no_workers_is_no_pool():
+    with pytest.raises(SettingsError, match="workers"):
+        PoolRunner(0)
+
+
+SCRIPT = """
+from skyhouse.engine.pool import PoolRunner
+from skyhouse.testing import square, write_late
+pool = PoolRunner(2)
+print(sorted(o.value for o in pool.run(square, range(3))), flush=True)
+{more}
+"""
+
+
+def test_a_script_from_a_pipe_without_a_main_guard():
+    told = subprocess.run(
+        [sys.executable, "-"], input=SCRIPT.format(more="pool.close()"), capture_output=True, text=True, check=False
+    )
+    assert told.stdout == "[0, 1, 4]\n", told.stderr
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_their_parent(tmp_path, deadly):
+    task = str(tmp_path / "x"), 2
+    more = f"print(*[w.process.pid for w in pool._idle], flush=True)\nlist(pool.run(write_late, [{task}] * 2))"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(more=more)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    parent.stdout.readline()
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    time.sleep(0.3)
+    parent.send_signal(deadly)
+    parent.wait()
+    parent.stdout.close()
+    while any(alive(pid) for pid in pids):
+        time.sleep(0.05)
+    assert (tmp_path / "x").exists() == (deadly == signal.SIGKILL)  # nobody stops the tasks of a killed parent
