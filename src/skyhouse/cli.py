@@ -106,7 +106,7 @@ def tables(lake: LakeOption = _LAKE, as_json: JsonOption = False) -> None:
     """List the lake's tables."""
     with skyhouse.open(lake, create=False) as opened:
         rows = [
-            {"table": t.name, "rows": t.rows, "columns": len(t.columns), "bytes": t.bytes, "description": t.description}
+            {"table": t.name, "rows": t.rows, "columns": len(t.columns), "bytes": t.bytes, "description": t.definition.description}
             for t in opened.tables()
         ]
     print_rows(rows, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,7 @@ from skyhouse.errors import InputError
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
 from skyhouse.query.lower import lower
-from skyhouse.query.parse import parse
-from skyhouse.query.query import Query, from_table
+from skyhouse.query.query import Query
 from skyhouse.query.relation import Part, Relation
 from skyhouse.query.route import route
 from skyhouse.settings import Settings
@@ -71,12 +71,11 @@ class Lake:
 
         Raises QueryError and UnknownName before any engine is asked.
         """
-        query = Query(parse(text, dialect=dialect), self._context, text=text)
-        return query if engine is None else query.on(engine)
+        return Query.of(text, self._context, dialect, engine)
 
     def table(self, name: str) -> Query:
         """Return a table as a lazy `Query`, to go on with verbs. Raises UnknownTable."""
-        return from_table(name, self._context)
+        return Query.of_table(name, self._context)
 
     def tables(self) -> list[Table]:
         """Return the lake's tables, by name."""
@@ -177,11 +176,11 @@ class _Context:
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
 
-    def batches(self, tree: exp.Expression, engine: str | None) -> tuple[str, pa.RecordBatchReader]:
+    def batches(self, tree: exp.Query, engine: str | None) -> tuple[str, pa.RecordBatchReader]:
         runs = self._engine(route(engine or self._settings.engine).engine)
         return runs.name, runs.batches(lower(tree, self.tables, runs.name))
 
-    def native(self, tree: exp.Expression, engine: str) -> Any:
+    def native(self, tree: exp.Query, engine: str) -> Any:
         return self._engine(engine).native(lower(tree, self.tables, engine))
 
     def to_astropy(self, table: pa.Table) -> QTable:
@@ -189,7 +188,7 @@ class _Context:
 
         return to_qtable(table)
 
-    def write(self, reader: pa.RecordBatchReader, path: str | Path) -> int:
+    def write(self, reader: pa.RecordBatchReader, path: str | PathLike[str]) -> int:
         from skyhouse.formats.export import write  # noqa: PLC0415 - as above
 
         return write(reader, path)

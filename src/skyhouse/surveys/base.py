@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from skyhouse.lake.definition import Definition
+
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList
+
+    from skyhouse.session import Lake
 
 __all__ = ["Survey"]
 
@@ -40,5 +45,12 @@ class Survey(Protocol):
         """Read one raw file into rows of each table, as the definitions' schemas say, sorted by their sort order.
 
         Raises FormatError.
+        """
+        ...
+
+    def open_raw(self, lake: Lake, row: Any, kind: str = "MAPS") -> HDUList:
+        """Open the raw file behind a row of one of the survey's tables, or the file of another kind beside it.
+
+        Raises InputError for a row of an unknown object, FormatError where the file is gone.
         """
         ...
