@@ -193,6 +193,8 @@ def with_card(name, key, value):
         (with_card(0, "MANGAID", None), "PRIMARY", "MANGAID"),
         (with_card(0, "SCINPVEL", None), "PRIMARY", "SCINPVEL"),
         (with_card(0, "NEXP", "many"), "PRIMARY", "NEXP is 'many'"),
+        (with_card(0, "NEXP", 1.5), "PRIMARY", "NEXP is 1.5"),
+        (with_card(0, "NEXP", 1 << 40), "PRIMARY", "too large a number"),
     ],
 )
 def test_a_broken_file_is_refused_by_name_and_hdu(real_path, tmp_path, change, hdu, said):

@@ -119,7 +119,10 @@ def galaxy(fits: FitsFile, names: Mapping[str, str | int], grid: tuple[int, int]
         "simulated": header.get(SIMULATED[0]) is True,
         "source_path": str(fits.path),
     }
-    return pa.Table.from_pylist([row], schema=_schema())
+    try:
+        return pa.Table.from_pylist([row], schema=_schema())
+    except (pa.ArrowInvalid, OverflowError) as error:
+        raise FormatError(str(fits.path), f"a card holds too large a number: {error}", "PRIMARY") from error
 
 
 @cache
@@ -134,6 +137,6 @@ def _value(path: str, key: str, value: Value, kind: str) -> object:
         return value
     if kind == "float64" and number:
         return float(value)  # type: ignore[arg-type]
-    if kind.startswith("int") and number and value == int(value):  # type: ignore[arg-type]
+    if kind.startswith("int") and number and float(value).is_integer():  # type: ignore[arg-type]
         return int(value)  # type: ignore[arg-type]
     raise FormatError(path, f"card {key} is {value!r}, not of type {kind}", "PRIMARY")

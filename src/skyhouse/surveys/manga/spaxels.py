@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["definitions", "read_planes", "release_of", "spaxel_id", "tables"]
 
 MAIN: Final = "manga.spaxels"
-_ROW_GROUP_BYTES = 100_000_000  # as decoded: the best of those measured, see docs/benchmarks.md
+_ROW_GROUP_BYTES = 100_000_000  # as decoded: smaller ones cost queries time, larger ones cost the writer memory
 
 _KEYS: Final = (
     Column("spaxel_id", "int64", "", "meta.id", "((plate * 100000 + ifudesign) * 1000 + y) * 1000 + x"),
