@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyhouse.errors import InputError
+from skyhouse.formats.qtable import standard_unit
 from skyhouse.formats.spool import Measured, Spool
 
 __all__ = ["write_fits"]
@@ -198,6 +199,7 @@ def _table_header(columns: list[_FitsColumn], row_bytes: int, rows: int, heap_by
         cards += [_card(f"TTYPE{n}", one.column.name), _card(f"TFORM{n}", one.form)]
         if one.null is not None:
             cards.append(_card(f"TNULL{n}", one.null))
-        notes = (("TUNIT", one.column.unit), ("TUCD", one.column.ucd), ("TCOMM", one.column.description))
+        unit = standard_unit(one.column.unit, "fits")
+        notes = (("TUNIT", unit), ("TUCD", one.column.ucd), ("TCOMM", one.column.description))
         cards += [_card(f"{key}{n}", text) for key, text in notes if text]
     return _header(cards)

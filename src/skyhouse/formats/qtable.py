@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from astropy.units import UnitBase
 
-__all__ = ["astropy_unit", "to_qtable"]
+__all__ = ["astropy_unit", "standard_unit", "to_qtable"]
 
 # Words as surveys write them (compared in lower case), against astropy's. What astropy knows already is not listed.
 _WORDS = {
@@ -83,6 +83,33 @@ def astropy_unit(text: str) -> UnitBase | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", units.UnitsWarning)
             return units.Unit(text, parse_strict="silent")
+
+
+@lru_cache(maxsize=1024)
+def standard_unit(text: str, standard: str) -> str:
+    """Return the unit in the spelling of a standard ("fits" or "vounit").
+
+    A text that the standard knows stays as it is, and so does one of a unit that the standard has not.
+
+    >>> standard_unit("1E-17 erg/s/cm^2/spaxel", "fits")
+    '10**-17 erg pix-1 s-1 cm-2'
+    """
+    unit = astropy_unit(text)
+    if unit is None:
+        return ""
+    from astropy import units
+
+    if unit.physical_type == "dimensionless":
+        return text  # a percentage would become a bare factor
+    with warnings.catch_warnings():
+        # The standards discourage erg and Angstrom, and astronomers go on with them.
+        warnings.simplefilter("ignore", units.UnitsWarning)
+        try:
+            if units.Unit(text, format=standard, parse_strict="silent") == unit:
+                return text
+            return str(unit.to_string(standard))
+        except ValueError:
+            return text
 
 
 class _Product:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyhouse.formats.qtable import standard_unit
 from skyhouse.formats.spool import Measured, Spool
 
 __all__ = ["write_votable"]
@@ -80,7 +81,8 @@ def _field(one: Measured) -> str:
         marks |= {"datatype": _TYPES[one.kind][0]}
     if pa.types.is_timestamp(one.source) or pa.types.is_date(one.source):
         marks["xtype"] = "timestamp"
-    marks |= {key: value for key, value in (("unit", one.column.unit), ("ucd", one.column.ucd)) if value}
+    notes = (("unit", standard_unit(one.column.unit, "vounit")), ("ucd", one.column.ucd))
+    marks |= {key: value for key, value in notes if value}
     inside = " ".join(f"{key}={_text(value)}" for key, value in marks.items())
     if not one.column.description:
         return f"<FIELD {inside}/>\n"
