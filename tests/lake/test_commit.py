@@ -14,9 +14,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from skyhouse.columns import Column
 from skyhouse.errors import CommitConflict, LakeError
 from skyhouse.lake.commit import commit
 from skyhouse.lake.definition import Definition
@@ -55,6 +57,25 @@ def test_what_was_written_is_read_everywhere(registry: Registry, spaxels: Defini
     assert pl.read_delta(str(table.path)).height == 360
     assert DeltaTable(table.path).history(1)[0]["skyhouse.by"] == "test"
     assert table.bytes == sum(Path(path).stat().st_size for path in paths)
+
+
+def test_identifiers_are_packed_and_read_everywhere(registry: Registry):
+    columns = (Column("id", "int64"), Column("at", "timestamp"), Column("mask", "int64"))
+    table = registry.create(Definition("a.b", columns, key=("id",), sort=("at", "id")))
+    start = 7815_03702_000_000
+    values = [range(start, start + 1000), [1_600_000_000_000_000] * 1000, [1 << 30, 0] * 500]
+    schema = table.definition.schema
+    rows = pa.table([pa.array(v, field.type) for v, field in zip(values, schema, strict=True)], schema)
+    with TableWriter(table.definition, table.path) as writer:
+        writer.write(rows, Source("s"))
+        commit(table, writer.close())
+    (file,) = table.files()
+    chunks = pq.read_metadata(file.path).row_group(0)
+    assert ["RLE_DICTIONARY" in chunks.column(i).encodings for i in range(3)] == [False, False, True]
+    assert ["DELTA_BINARY_PACKED" in chunks.column(i).encodings for i in range(3)] == [True, True, False]
+    assert duckdb.read_parquet([file.path]).to_arrow_table().cast(rows.schema).equals(rows)
+    assert pl.read_parquet(file.path).to_arrow().cast(rows.schema).equals(rows)
+    assert DeltaTable(table.path).to_pyarrow_table().cast(rows.schema).equals(rows)
 
 
 def test_files_come_in_the_order_of_their_rows(registry: Registry, spaxels: Definition, write: Write):
@@ -187,6 +208,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from conftest import write_galaxies
+from skyhouse.columns import Column
 from skyhouse.errors import CommitConflict
 from skyhouse.lake.commit import commit
 from skyhouse.lake.registry import Registry
@@ -240,7 +262,7 @@ for i in range(first, first + 10_000):
 def test_a_killed_writer_leaves_whole_commits(registry: Registry, spaxels: Definition):
     table = registry.create(spaxels)
     said = -1
-    for run in range(5):
+    for run in range(3):
         start = [sys.executable, "-c", ENDLESS, str(SCRIPTS), str(registry.root), str(run * 10_000)]
         with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
@@ -256,7 +278,7 @@ def test_a_killed_writer_leaves_whole_commits(registry: Registry, spaxels: Defin
             assert name[:-1] + "a" in found
             assert name[:-1] + "b" in found
         assert said < 0 or f"g{said:06}a" in found  # what a commit said is done is done
-    assert said >= 40_007
+    assert said >= 20_003
     table.refresh()
     before = galaxies(table)
     named = {Path(file.path).name for file in table.files()}
