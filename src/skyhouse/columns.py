@@ -59,6 +59,10 @@ class Column:
         """Return the same column under another name."""
         return replace(self, name=name)
 
+    def __deepcopy__(self, memo: object) -> Column:
+        """Return itself, for it never changes."""
+        return self
+
 
 def arrow_type(name: str) -> pa.DataType:
     """Return the Arrow type of a Skyhouse type name.

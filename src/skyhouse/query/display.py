@@ -33,7 +33,7 @@ def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
             break
         total += width + 2
         shown += 1
-    hidden = len(cells) - shown
+    hidden = len(columns) - shown
     heads = 3 if any(column.unit for column in columns) else 2
     lines = []
     for row in range(len(cells[0]) if cells else 0):
@@ -57,7 +57,7 @@ def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
 
 def as_html(table: pa.Table, columns: Sequence[Column], more: bool = False) -> str:
     """Return rows as an HTML table, as many columns as a page is wide."""
-    most = 20
+    most = min(20, table.num_columns)
     cells = _cells(table, columns)[:most]
     rows = list(zip(*cells, strict=True))
     heads = "".join(
@@ -77,7 +77,7 @@ def _cells(table: pa.Table, columns: Sequence[Column]) -> list[list[str]]:
     """Return each column as texts: name, type, unit, values."""
     return [
         [spec.name, spec.type, spec.unit, *(_text(value) for value in table.column(position).to_pylist())]
-        for position, spec in enumerate(columns)
+        for position, spec in enumerate(columns[: table.num_columns])
     ]
 
 

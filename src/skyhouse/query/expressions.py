@@ -107,6 +107,8 @@ class Expressions:
         return found
 
     def _column(self, node: exp.Column) -> str:
+        if "column" in node.meta:
+            return kind(node)  # written out from *, and so known already
         if isinstance(node.this, exp.Star) or node.args.get("catalog"):
             raise fault(QueryError, f"{_shown(node)} cannot be used here", node)
         found = self.scope.find(node)
@@ -124,10 +126,9 @@ class Expressions:
                 )
                 raise fault(QueryError, problem, node)
             raise self.scope.unknown(node)
-        for part in found.find_all(exp.Column):
-            part.this.meta.update(
-                {k: v for k, v in node.this.meta.items() if k in ("line", "col", "start", "end", "text")}
-            )
+        place = node.this.meta.get("place")
+        for part in found.find_all(exp.Column) if place is not None else ():
+            part.meta["place"] = place
         node.replace(found)
         return kind(found)
 
@@ -441,7 +442,11 @@ def _sign(node: exp.Expression) -> str:
 
 
 def _shown(node: exp.Expression) -> str:
-    text = written(node)
+    plain = node.copy()
+    for column in plain.find_all(exp.Column):
+        column.set("table", None)
+        column.this.set("quoted", False)
+    text = written(plain)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

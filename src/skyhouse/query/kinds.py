@@ -24,11 +24,12 @@ _DATA_TYPES = {
     "string": exp.DType.TEXT,
     "binary": exp.DType.VARBINARY,
     "date": exp.DType.DATE,
-    "timestamp": exp.DType.TIMESTAMP,
+    "timestamp": exp.DType.TIMESTAMPNTZ,
 }
 _NAMES = {data_type: name for name, data_type in _DATA_TYPES.items() if name != "uint8"} | {
     exp.DType.VARCHAR: "string",
     exp.DType.CHAR: "string",
+    exp.DType.TIMESTAMP: "timestamp",
 }
 
 

@@ -1,7 +1,7 @@
 """A checked tree to the SQL of one engine, so that both engines give the same rows and types.
 
 sqlglot writes the SQL; it does not translate it. Every difference between the engines is settled before, by the rules of
-`PIPELINE`, each a pure step from tree to tree (a tree that is passed in is owned by the step). What the language
+`PIPELINE`, each a step from node to node. What the language
 means, whichever engine runs it:
 
 - Arithmetic is 64-bit: integers in int64, all else in float64. Overflow of integers is an error.
@@ -16,8 +16,8 @@ means, whichever engine runs it:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -25,7 +25,7 @@ from sqlglot import exp, parse_one
 
 from skyhouse.errors import InputError, QueryError
 from skyhouse.query.functions import FUNCTIONS, Function
-from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, double, family, kind, with_kind
+from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, kind, with_kind
 from skyhouse.query.parse import Dialect
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import resolve
@@ -33,10 +33,12 @@ from skyhouse.query.resolve import resolve
 __all__ = ["ENGINES", "PIPELINE", "Engine", "Rule", "lower", "lowered"]
 
 Engine = Literal["duckdb", "spark"]
-Rule = Callable[[exp.Expression, Engine], exp.Expression]
+Step = Callable[[exp.Expression, Engine], exp.Expression]
 ENGINES: tuple[Engine, ...] = ("duckdb", "spark")
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_LARGEST_ARGUMENT = 5_000
+_EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_COMPARED = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Case)
 
 
 def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) -> Statement:
@@ -55,251 +57,206 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
     return Statement(sql, engine, resolved.scans, columns)
 
 
-def lowered(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Put a resolved tree through all rules."""
-    for rule in PIPELINE:
-        tree = rule(tree, engine)
+def lowered(tree: exp.Expression, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expression:
+    """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
+    steps: dict[type[exp.Expression], list[Step]] = {}
+    for rule in PIPELINE if rules is None else rules:
+        for node_type in rule.nodes:
+            steps.setdefault(node_type, []).append(rule.step)
+    for node in reversed([node for node in tree.walk() if type(node) in steps]):
+        parent, key, index = node.parent, node.arg_key, node.index
+        for step in steps[type(node)]:
+            new = step(node, engine)
+            if new is node:
+                continue
+            if parent is None:
+                tree = new
+            elif key is not None:
+                parent.set(key, new, index)
+            if type(new) is not type(node):
+                break
+            node = new
     return tree
 
 
-def casts(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Round in a cast from float to integer; Spark's would cut."""
-
-    def rounded(node: exp.Expression) -> exp.Expression:
-        if kind(node.this) in FLOATS and kind(node) in INTEGERS:
-            node.set("this", with_kind(_call("rint", node.this), "float64"))
-        return node
-
-    return _each(tree, (exp.Cast, exp.TryCast), rounded) if engine == "spark" else tree
+def _casts(node: exp.Expression, engine: Engine) -> exp.Expression:
+    if engine == "spark" and kind(node.this) in FLOATS and kind(node) in INTEGERS:
+        node.set("this", with_kind(_call("rint", node.this), "float64"))
+    if kind(node) == "timestamp":
+        node.set("to", data_type("timestamp"))
+    return node
 
 
-def comparisons(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Compare numbers of two types as doubles, and texts with times as times."""
-
-    def met(node: exp.Expression) -> exp.Expression:
-        _meet(_compared(node))
-        return node
-
-    return _each(tree, (*_COMPARISONS, exp.In, exp.Between, exp.Case), met)
+def _comparisons(node: exp.Expression, engine: Engine) -> exp.Expression:
+    _meet(_compared(node))
+    return node
 
 
-def arithmetic(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Compute ``+ - *`` and the sign in 64 bits."""
-
-    def widened(node: exp.Expression) -> exp.Expression:
-        wanted = kind(node)
-        if isinstance(node, exp.Neg):
-            if not _is_number(node.this):
-                node.set("this", cast(node.this, wanted))
-            return node
+def _arithmetic(node: exp.Expression, engine: Engine) -> exp.Expression:
+    wanted = kind(node)
+    if not isinstance(node, exp.Neg):
         node.set("this", _firm(cast(node.this, wanted)))
         node.set("expression", cast(node.expression, wanted))
-        return node
-
-    return _each(tree, (exp.Add, exp.Sub, exp.Mul, exp.Neg), widened)
-
-
-def division(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Divide doubles by ``/``, integers by ``//``; by zero is NULL in both, and in ``%``."""
-
-    def guarded(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Anonymous):
-            if str(node.this).lower() not in ("mod", "div"):
-                return node
-            operator = exp.Mod if str(node.this).lower() == "mod" else exp.IntDiv
-            left, right = (_operand(argument) for argument in node.expressions)
-            node = with_kind(operator(this=left, expression=right), kind(node))
-        wanted = kind(node)
-        left, right = _firm(cast(node.this, wanted)), cast(node.expression, wanted)
-        if not _is_number(right) or float(right.name) == 0:
-            zero = exp.Literal.number("0e0" if wanted == "float64" else "0")
-            right = with_kind(_call("nullif", right, with_kind(zero, wanted)), wanted)
-        node.set("this", left)
-        node.set("expression", right)
-        return node
-
-    return _each(tree, (exp.Div, exp.IntDiv, exp.Mod, exp.Anonymous), guarded)
+    elif not _is_number(node.this):
+        node.set("this", cast(node.this, wanted))
+    return node
 
 
-def bits(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Compute with bits in 64 bits."""
-
-    def widened(node: exp.Expression) -> exp.Expression:
-        node.set("this", _firm(cast(node.this, "int64")))
-        if isinstance(node, (exp.BitwiseLeftShift, exp.BitwiseRightShift)):
-            # Spark shifts by an INT only.
-            node.set("expression", node.expression if _is_number(node.expression) else cast(node.expression, "int32"))
-        elif not isinstance(node, exp.BitwiseNot):
-            node.set("expression", cast(node.expression, "int64"))
-        return node
-
-    shifts = (exp.BitwiseLeftShift, exp.BitwiseRightShift)
-    return _each(tree, (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, *shifts), widened)
-
-
-def choices(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Give all branches of CASE and IF the type that they have in common."""
-
-    def even(node: exp.Expression) -> exp.Expression:
-        wanted = kind(node)
-        branches = node.args["ifs"] if isinstance(node, exp.Case) else [node]
-        for branch in branches:
-            branch.set("true", _branch(branch.args["true"], wanted))
-        key = "default" if isinstance(node, exp.Case) else "false"
-        if node.args.get(key) is not None:
-            node.set(key, _branch(node.args[key], wanted))
-        return node
-
-    tree = _each(tree, (exp.Case,), even)
-    lone = [node for node in tree.find_all(exp.If) if not isinstance(node.parent, exp.Case)]
-    for node in lone:
-        even(node)
-    return tree
-
-
-def filtered_windows(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Put the FILTER of a window aggregate into its argument; Spark has no FILTER there."""
-
-    def inside(node: exp.Expression) -> exp.Expression:
-        condition, call = node.expression.this, node.this
-        if not isinstance(node.parent, exp.Window):
+def _division(node: exp.Expression, engine: Engine) -> exp.Expression:
+    if isinstance(node, exp.Anonymous):
+        if str(node.this).lower() not in ("mod", "div"):
             return node
-        argument = call.expressions[0]
-        value = with_kind(exp.Literal.number(1), "int64") if isinstance(argument, exp.Star) else argument
-        picked = exp.Case(ifs=[exp.If(this=condition, true=value)])
-        call.set("expressions", [with_kind(picked, kind(value)), *call.expressions[1:]])
-        return with_kind(call, kind(node))
-
-    return _each(tree, (exp.Filter,), inside) if engine == "spark" else tree
-
-
-def functions(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Call each function as the list says for the engine, with its arguments in the types that it asks for."""
-
-    def called(node: exp.Expression) -> exp.Expression:
-        function = FUNCTIONS.get(str(node.this).lower())
-        if function is None or "kind" not in node.meta:
-            return node
-        result = kind(node)
-        _bring(node, function)
-        arguments = node.expressions
-        if function.name == "round":
-            return with_kind(_rounded(arguments), result)
-        if function.name == "concat" and engine == "spark":
-            empty = with_kind(exp.Literal.string(""), "string")
-            node.set("expressions", [_call("coalesce", argument, empty.copy()) for argument in arguments])
-            return node
-        if function.name in ("power", "pow") and _is_number(arguments[1]) and float(arguments[1].name).is_integer():
-            return with_kind(_call("pow", *arguments), result)
-        text = function.call(engine)
-        if function.brief and len(arguments) < len(function.arguments):
-            text = function.brief
-        call = _filled(text, arguments) if text else node
-        if wrap := function.wrap(engine, result):
-            call.meta["wrap"] = wrap
-        return with_kind(call, result)
-
-    return _each(tree, (exp.Anonymous,), called)
+        operator = exp.Mod if str(node.this).lower() == "mod" else exp.IntDiv
+        left, right = (_operand(argument) for argument in node.expressions)
+        node = with_kind(operator(this=left, expression=right), kind(node))
+    wanted = kind(node)
+    left, right = _firm(cast(node.this, wanted)), cast(node.expression, wanted)
+    if not _is_number(right) or float(right.name) == 0:
+        right = _not_zero(right, wanted)
+    node.set("this", left)
+    node.set("expression", right)
+    return node
 
 
-def wraps(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Put what goes around an aggregate or window function around its FILTER and OVER too."""
-    for node in [node for node in tree.find_all(exp.Anonymous) if node.meta.get("wrap")]:
-        outer: exp.Expression = node
-        while isinstance(outer.parent, (exp.Filter, exp.Window)) and outer.arg_key == "this":
-            outer = outer.parent
-        parent, key, index = outer.parent, outer.arg_key, outer.index
-        wrapped = with_kind(_filled(node.meta.pop("wrap"), [outer]), kind(node))
-        if parent is None or key is None:
-            return wrapped
-        parent.set(key, wrapped, index)
-    return tree
+def _not_zero(node: exp.Expression, wanted: str) -> exp.Expression:
+    zero = with_kind(exp.Literal.number("0e0" if wanted == "float64" else "0"), wanted)
+    if isinstance(node.this if isinstance(node, exp.Cast) else node, exp.Column):
+        # A comparison is cheaper than NULLIF in DuckDB; of a column it reads as well.
+        picked = exp.Case(ifs=[exp.If(this=exp.NEQ(this=node.copy(), expression=zero), true=node)])
+        return with_kind(picked, wanted)
+    return with_kind(_call("nullif", node, zero), wanted)
 
 
-def likes(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    r"""Make the backslash the escape of LIKE in DuckDB too, where the pattern may hold one."""
-
-    def escaped(node: exp.Expression) -> exp.Expression:
-        pattern = node.expression
-        plain = isinstance(pattern, exp.Literal) and "\\" not in pattern.name
-        if plain or isinstance(node.parent, exp.Escape):
-            return node
-        return with_kind(exp.Escape(this=node, expression=exp.Literal.string("\\")), "bool")
-
-    return _each(tree, (exp.Like, exp.ILike), escaped) if engine == "duckdb" else tree
+def _bits(node: exp.Expression, engine: Engine) -> exp.Expression:
+    node.set("this", _firm(cast(node.this, "int64")))
+    if isinstance(node, (exp.BitwiseLeftShift, exp.BitwiseRightShift)):
+        # Spark shifts by an INT only.
+        node.set("expression", node.expression if _is_number(node.expression) else cast(node.expression, "int32"))
+    elif not isinstance(node, exp.BitwiseNot):
+        node.set("expression", cast(node.expression, "int64"))
+    return node
 
 
-def orders(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Write out NULLS LAST in every ORDER BY that does not say NULLS FIRST."""
-
-    def last(node: exp.Expression) -> exp.Expression:
-        node.set("nulls_first", bool(node.args.get("nulls_first")))
-        node.set("desc", bool(node.args.get("desc")))
+def _choices(node: exp.Expression, engine: Engine) -> exp.Expression:
+    if isinstance(node.parent, exp.Case) and isinstance(node, exp.If):
         return node
+    wanted = kind(node)
+    for branch in node.args["ifs"] if isinstance(node, exp.Case) else [node]:
+        branch.set("true", _branch(branch.args["true"], wanted))
+    key = "default" if isinstance(node, exp.Case) else "false"
+    if node.args.get(key) is not None:
+        node.set(key, _branch(node.args[key], wanted))
+    return node
 
-    return _each(tree, (exp.Ordered,), last)
 
-
-def outputs(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Cast result columns whose type an engine might choose otherwise: bare numbers, and choices between them."""
-
-    def typed(node: exp.Expression) -> exp.Expression:
-        for item in node.expressions:
-            if isinstance(item, exp.Alias) and _is_soft(item.this):
-                found = kind(item.this)
-                item.set("this", _hard(item.this, "string" if found == "null" and node.parent is None else found))
+def _functions(node: exp.Expression, engine: Engine) -> exp.Expression:
+    function = FUNCTIONS.get(str(node.this).lower()) if isinstance(node, exp.Anonymous) else None
+    if function is None or "kind" not in node.meta:
         return node
-
-    return _each(tree, (exp.Select,), typed)
-
-
-def literals(tree: exp.Expression, engine: Engine) -> exp.Expression:
-    """Write numbers with a point as doubles; both engines would read a decimal."""
-
-    def as_double(node: exp.Expression) -> exp.Expression:
-        if not node.is_string and not node.name.isdigit():
-            node.set("this", double(node.name))
+    result = kind(node)
+    _bring(node, function)
+    arguments = node.expressions
+    if function.name == "round":
+        return with_kind(_rounded(arguments), result)
+    if function.name == "concat" and engine == "spark":
+        empty = exp.Literal.string("")
+        node.set("expressions", [_call("coalesce", argument, empty.copy()) for argument in arguments])
         return node
+    if function.name in ("power", "pow") and _is_number(arguments[1]) and float(arguments[1].name).is_integer():
+        return with_kind(_call("pow", *arguments), result)
+    text = function.call(engine)
+    if function.brief and len(arguments) < len(function.arguments):
+        text = function.brief
+    call = _filled(text, arguments) if text else node
+    if wrap := function.wrap(engine, result):
+        call.meta["wrap"] = wrap
+    return with_kind(call, result)
 
-    return _each(tree, (exp.Literal,), as_double)
 
+def _filtered_windows(node: exp.Expression, engine: Engine) -> exp.Expression:
+    if engine != "spark" or not isinstance(node.parent, exp.Window):
+        return node
+    condition, call = node.expression.this, node.this
+    argument = call.expressions[0]
+    value = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument
+    call.set("expressions", [exp.Case(ifs=[exp.If(this=condition, true=value)]), *call.expressions[1:]])
+    return with_kind(call, kind(node))
+
+
+def _wraps(node: exp.Expression, engine: Engine) -> exp.Expression:
+    call = node
+    while isinstance(call, (exp.Filter, exp.Window)):
+        call = call.this
+    around = isinstance(node.parent, (exp.Filter, exp.Window)) and node.arg_key == "this"
+    if around or not call.meta.get("wrap"):
+        return node
+    return with_kind(_filled(call.meta.pop("wrap"), [node]), kind(node))
+
+
+def _likes(node: exp.Expression, engine: Engine) -> exp.Expression:
+    pattern = node.expression
+    if engine != "duckdb" or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
+        return node
+    return with_kind(exp.Escape(this=node, expression=exp.Literal.string("\\")), "bool")
+
+
+def _orders(node: exp.Expression, engine: Engine) -> exp.Expression:
+    node.set("nulls_first", bool(node.args.get("nulls_first")))
+    node.set("desc", bool(node.args.get("desc")))
+    return node
+
+
+def _outputs(node: exp.Expression, engine: Engine) -> exp.Expression:
+    for item in node.expressions:
+        if isinstance(item, exp.Alias) and not isinstance(item.this, exp.Column) and _is_soft(item.this):
+            found = kind(item.this)
+            item.set("this", _hard(item.this, "string" if found == "null" and node.parent is None else found))
+    if (group := node.args.get("group")) is not None:
+        # A bare number would be read as the place of a result column.
+        group.set("expressions", [_hard(k, kind(k)) if _is_number(k) else k for k in group.expressions])
+    return node
+
+
+def _literals(node: exp.Expression, engine: Engine) -> exp.Expression:
+    if not node.is_string and not node.name.isdigit():
+        node.set("this", double(node.name))
+    return node
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One difference between the engines, or between them and the language, and what settles it.
+
+    `step` takes a node of one of the `nodes`, whose parts are lowered already, and gives back what stands in its place.
+    """
+
+    name: str
+    why: str
+    nodes: tuple[type[exp.Expression], ...]
+    step: Step
+
+
+_CALLS = (exp.Anonymous,)
+_SHIFTS = (exp.BitwiseLeftShift, exp.BitwiseRightShift)
 
 PIPELINE: tuple[Rule, ...] = (
-    casts,
-    comparisons,
-    arithmetic,
-    division,
-    bits,
-    choices,
-    filtered_windows,
-    functions,
-    wraps,
-    likes,
-    orders,
-    outputs,
-    literals,
+    Rule("casts", "a float is rounded to an integer; Spark's cast would cut", (exp.Cast, exp.TryCast), _casts),
+    Rule("comparisons", "numbers of two types meet as doubles, texts and times as times", _COMPARED, _comparisons),
+    Rule("arithmetic", "64 bits", (exp.Add, exp.Sub, exp.Mul, exp.Neg), _arithmetic),
+    Rule("division", "/ of doubles, // of integers, NULL by zero", (exp.Div, exp.IntDiv, exp.Mod, *_CALLS), _division),
+    Rule("bits", "64 bits", (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, *_SHIFTS), _bits),
+    Rule("choices", "all branches in their common type", (exp.Case, exp.If), _choices),
+    Rule("functions", "each as the list of functions says for the engine", _CALLS, _functions),
+    Rule("filtered windows", "Spark has no FILTER before OVER", (exp.Filter,), _filtered_windows),
+    Rule("wraps", "what goes around a call goes around its FILTER and OVER", (*_CALLS, exp.Filter, exp.Window), _wraps),
+    Rule("likes", "the backslash is LIKE's escape; DuckDB has none by itself", (exp.Like, exp.ILike), _likes),
+    Rule("orders", "NULLs last; Spark has them first", (exp.Ordered,), _orders),
+    Rule("outputs", "bare numbers as results have 64 bits", (exp.Select,), _outputs),
+    Rule("literals", "0.2 is a double; both engines would read a decimal", (exp.Literal,), _literals),
 )
 
 
 # -- helpers ------------------------------------------------------------------------------------------------------
-
-
-def _each(
-    tree: exp.Expression,
-    types: tuple[type[exp.Expression], ...],
-    rule: Callable[[exp.Expression], exp.Expression],
-) -> exp.Expression:
-    """Put each node of the types through a rule, the inner ones first."""
-    for node in reversed([node for node in tree.walk() if isinstance(node, types)]):
-        parent, key, index = node.parent, node.arg_key, node.index
-        new = rule(node)
-        if new is node:
-            continue
-        if parent is None:
-            tree = new
-        elif key is not None:
-            parent.set(key, new, index)
-    return tree
 
 
 def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
@@ -425,13 +382,16 @@ def _template(text: str) -> exp.Expression:
 
 
 def _filled(text: str, arguments: list[exp.Expression]) -> exp.Expression:
-    """Put arguments into a template's places."""
+    """Put arguments into a template's places.
+
+    Raises QueryError where calls within calls have grown past a bound: an argument may stand in two places of a template.
+    """
     tree = exp.Tuple(expressions=[_template(text).copy()])
-    for place in list(tree.find_all(exp.Column)):
-        name = place.name
-        if not name.startswith("_") or not name[1:].isdigit():
-            continue
-        value = arguments[int(name[1:]) - 1 if name != "_0" else 0].copy()
+    places = [c for c in tree.find_all(exp.Column) if c.name.startswith("_") and c.name[1:].isdigit()]
+    if len(places) > len(arguments) and sum(1 for a in arguments for _ in a.walk()) > _LARGEST_ARGUMENT:
+        raise QueryError("functions are nested too deeply in each other; compute the inner ones in WITH first")
+    for place in places:
+        value = arguments[max(int(place.name[1:]) - 1, 0)].copy()
         place.replace(value if isinstance(place.parent, (exp.Anonymous, exp.Tuple, exp.Cast)) else _operand(value))
     filled: exp.Expression = tree.expressions[0]
     filled.pop()

@@ -13,7 +13,7 @@ Each node that the parser gives a place also gets the text it came from, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlglot import exp
@@ -23,17 +23,31 @@ from sqlglot.tokens import Token, TokenType
 
 from skyhouse.errors import InputError, QueryError, SkyhouseError
 
-__all__ = ["DIALECTS", "MAX_DEPTH", "MAX_LENGTH", "Dialect", "fault", "parse", "parse_items", "parse_order", "written"]
+__all__ = ["DIALECTS", "MAX_DEPTH", "MAX_LENGTH", "MAX_TOKENS", "Dialect", "Place", "fault", "parse", "parse_items", "parse_order", "written"]
 
 DIALECTS = ("sql",)
 MAX_LENGTH = 1_000_000
-MAX_DEPTH = 48
+MAX_TOKENS = 60_000
+MAX_DEPTH = 32
 
 E = TypeVar("E", bound=SkyhouseError)
 
 _KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if word not in ("DIV", "FLOAT")}
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stood in the text that it came from; line and column count from 1."""
+
+    text: str
+    line: int
+    column: int
+
+    def __deepcopy__(self, memo: object) -> Place:
+        """Return itself: trees are copied often, and a place never changes."""
+        return self
 
 
 class Dialect(DuckDB):
@@ -130,10 +144,10 @@ def _parsed(whole: str, clause: str | None) -> list[exp.Expression]:
         raise QueryError(str(error)) from error
     for tree in trees:
         for node in tree.walk():
-            meta = node.meta if node._meta else None
-            if meta and "line" in meta:
-                meta["text"] = shown
-                meta["line"] = max(meta["line"] - shift, 1)
+            meta = dict(node._meta) if node._meta else {}
+            if "line" in meta:
+                node.meta.clear()
+                node.meta["place"] = Place(shown, max(meta["line"] - shift, 1), meta["col"] - (meta["end"] - meta["start"]))
     return trees
 
 
@@ -151,6 +165,8 @@ def _tokens(text: str, shown: str | None = None, shift: int = 0) -> list[Token]:
 
 
 def _bounded(tokens: list[Token], shown: str, shift: int) -> None:
+    if len(tokens) > MAX_TOKENS:
+        raise QueryError(f"the query has {len(tokens):,} words and signs; at most {MAX_TOKENS:,} are read")
     depth = 0
     for token in tokens:
         if token.token_type in _OPEN:
@@ -177,22 +193,12 @@ def _plain(problem: str) -> str:
 
 def fault(kind: type[E], problem: str, node: exp.Expression | None) -> E:
     """Return an error of the kind that points at a node, where the node or one below it knows its place."""
-    for part in _placed(node):
-        meta = part.meta
-        column = meta["col"] - (meta["end"] - meta["start"])
-        located = QueryError(problem, meta["text"], meta["line"], column)
-        if issubclass(kind, QueryError):
-            return located  # type: ignore[return-value]
-        return kind(str(located))
-    return kind(problem)
-
-
-def _placed(node: exp.Expression | None) -> Iterator[exp.Expression]:
-    if node is None:
-        return
-    found = [part for part in node.walk() if part._meta and "text" in part.meta]
-    if found:
-        yield min(found, key=lambda part: (part.meta["line"], part.meta["start"]))
+    places = [part.meta["place"] for part in node.walk() if part._meta and "place" in part.meta] if node else []
+    if not places:
+        return kind(problem)
+    first = min(places, key=lambda place: (place.line, place.column))
+    located = QueryError(problem, first.text, first.line, first.column)
+    return located if issubclass(kind, QueryError) else kind(str(located))  # type: ignore[return-value]
 
 
 def written(node: exp.Expression) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Grouped", "Query", "Run"]
 
 _SHOWN_ROWS = 10
+_SHOWN_COLUMNS = 24
 
 
 class Context(Protocol):
@@ -234,11 +235,14 @@ class Query:
     def _shown(self, show: Any) -> str:
         """Show ten rows. Printing never raises what a query can be blamed for: the text says it instead."""
         try:
-            _, reader = self.context.batches(self.limit(_SHOWN_ROWS + 1).tree, "duckdb")
-            table = reader.read_all()
+            tree = verbs.limit(self.tree, _SHOWN_ROWS + 1, 0)
+            if len(self.columns) > _SHOWN_COLUMNS:
+                names = [exp.to_identifier(c.name, quoted=True).sql(Dialect) for c in self.columns[:_SHOWN_COLUMNS]]
+                tree = verbs.select(tree, names, {})
+            table = self.context.batches(tree, "duckdb")[1].read_all()
         except SkyhouseError as error:
             return f"{type(error).__name__}: {error}"
-        columns = columns_of(table.schema)
+        columns = (*columns_of(table.schema), *self.columns[table.num_columns :])
         shown: str = show(table.slice(0, _SHOWN_ROWS), columns, table.num_rows > _SHOWN_ROWS)
         return shown
 

@@ -28,6 +28,7 @@ _SELECT = frozenset(
     "expressions from_ joins where group having qualify windows order limit offset distinct with_ sample".split()
 )
 _UNION = frozenset("this expression distinct with_ order limit offset".split())
+_LONGEST = 80
 _JOIN_KINDS = frozenset({"", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"})
 _JOIN_SIDES = frozenset({"", "LEFT", "RIGHT", "FULL"})
 
@@ -134,7 +135,8 @@ class _Resolver:
             sampled(node, sample, scope)
         self._stars(node, scope)
         _name_items(node)
-        scope.aliases = {item.alias.lower(): item.this.copy() for item in node.expressions}
+        named = [item for item in node.expressions if item.args["alias"].meta.pop("named", False)]
+        scope.aliases = {item.alias.lower(): item.this.copy() for item in named}
         for window in node.args.get("windows") or []:
             checked.window(window)
         columns = tuple(checked.output(item) for item in node.expressions)
@@ -273,7 +275,7 @@ class _Resolver:
                 continue
             holder = exp.Paren(this=key)
             checked.plain(holder, "GROUP BY")
-            keys.append(holder.this)
+            keys.append(holder.this.unnest())
         group.set("expressions", keys)
         return keys
 
@@ -309,7 +311,7 @@ class _Resolver:
         if place is not None:
             term.set("this", _output(columns[place]))
             return
-        if isinstance(term.this, exp.Column) and not term.this.table:
+        if isinstance(term.this, exp.Column) and not term.this.table and not term.this.meta.get("inner"):
             named = {column.name.lower(): column for column in columns}
             if term.this.name.lower() in named:
                 term.set("this", _output(named[term.this.name.lower()]))
@@ -379,7 +381,7 @@ def _expanded(star: exp.Star, table: exp.Identifier | None, scope: Scope) -> Ite
 
 
 def _name_items(node: exp.Select) -> None:
-    """Give every item its result name: the alias as written, a column's own name, or the expression's text."""
+    """Give every item its result name: the alias as written, a column's own name, or the expression's text if short."""
     taken: set[str] = set()
     named = []
     for item in node.expressions:
@@ -390,7 +392,8 @@ def _name_items(node: exp.Select) -> None:
         elif isinstance(item, (exp.Aliases, exp.PropertyEQ)):
             raise fault(QueryError, "this is not an expression of the language", item)
         else:
-            name, inner, given = written(item), item, False
+            text = written(item)
+            name, inner, given = text if len(text) <= _LONGEST else f"column_{len(named) + 1}", item, False
         if given and name.lower() in taken:
             raise fault(QueryError, f"two result columns are named {name!r}", item.args.get("alias"))
         named.append((name, inner, given))

@@ -58,6 +58,7 @@ def select(tree: exp.Query, texts: Iterable[str], named: Mapping[str, str]) -> e
         raise InputError('select takes columns: select("plateifu", flux="2 * flux")')
     clauses = ("order", "limit", "offset") if _gathers(items) else ()
     new = _bare(tree, "distinct", *clauses)
+    _keep_order(new)
     new.set("expressions", items)
     return new
 
@@ -72,6 +73,7 @@ def with_columns(tree: exp.Query, named: Mapping[str, str], present: Iterable[st
     replaced = [item for item in items if item.alias.lower() in known]
     clauses = ("limit", "offset") if _gathers(items) else ()
     outer = _bare(tree, "distinct", *clauses)
+    _keep_order(outer)
     outer.set("expressions", [exp.Star(replace=replaced) if replaced else exp.Star(), *new])
     return outer
 
@@ -213,7 +215,26 @@ def _is_star(node: exp.Expression) -> bool:
 
 
 def _nested(tree: exp.Query) -> exp.Select:
-    return exp.Select(expressions=[exp.Star()], from_=exp.From(this=_source(tree, "")))
+    """Return a SELECT around a query. Its order moves out (SQL gives a query in FROM none), and stays for a limit too."""
+    outer = exp.Select(expressions=[exp.Star()], from_=exp.From(this=_source(tree, "")))
+    order = tree.args.get("order")
+    names = {item.alias_or_name.lower() for item in tree.selects}
+    if order is not None and all(_names_output(term.this, names) for term in order.expressions):
+        outer.set("order", order.copy())
+        if not _has(tree, "limit", "offset"):
+            outer.args["from_"].this.this.set("order", None)
+    return outer
+
+
+def _names_output(node: exp.Expression, names: set[str]) -> bool:
+    return isinstance(node, exp.Column) and not node.table and ("*" in names or node.name.lower() in names)
+
+
+def _keep_order(select: exp.Select) -> None:
+    """Let the terms of an order go on meaning what they did, whatever new columns are named."""
+    order = select.args.get("order")
+    for term in order.expressions if order is not None else ():
+        term.this.meta["inner"] = True
 
 
 def _source(tree: exp.Query, alias: str) -> exp.Expression:
