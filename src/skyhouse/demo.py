@@ -80,7 +80,8 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
 
 def _ask(query: Query, console: Console) -> pa.Table:
     run = query.run()
-    shown = run.table.slice(0, 8)
+    # Every row is of one daptype, and its name would fill the screen.
+    shown = run.table.slice(0, 8).drop_columns(["daptype"])
     console.print(grid(shown.column_names, shown.to_pylist()))
     more = f" (the first {shown.num_rows} shown)" if shown.num_rows < run.rows else ""
     console.print(f"{run.rows:,} rows{more} by {run.engine} in {run.seconds:.3f} s")
@@ -116,9 +117,10 @@ def same_rows(one: pa.Table, other: pa.Table) -> bool:
 
 
 def _subject(answers: dict[str, pa.Table]) -> str:
-    """The galaxy to draw: the one with most classified spaxels, which is the last answer's."""
+    """The galaxy to draw: the one with most classified spaxels outside its commonest class."""
+    shares = ("star_forming", "composite", "seyfert", "liner")
     classes = list(answers.values())[-1].to_pylist()
-    return str(max(classes, key=lambda row: row["classified"])["plateifu"])
+    return str(max(classes, key=lambda row: row["classified"] * (1 - max(row[name] for name in shares)))["plateifu"])
 
 
 def _since(began: float) -> str:
