@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skyhouse
 from skyhouse.errors import QueryError, UnknownColumn
-from skyhouse.surveys.manga import masked_expression
+from skyhouse.surveys.manga import masked, masked_expression
 from skyhouse.surveys.manga.masks import BAD, PIXMASK
 
 HA = "emline_gflux_ha_6564"
@@ -62,3 +63,35 @@ def test_masked_values_are_null_and_others_untouched(rows):
     bits = (0, 5, 30)
     expected = [None if any(mask >> bit & 1 for bit in bits) else value for value, mask in rows]
     assert [value for (value,) in found] == expected
+
+
+@pytest.fixture(scope="module")
+def spaxels(real_data, tmp_path_factory):
+    """The good spaxels of the real galaxy, as a query with a few columns."""
+    name = "manga-7815-3702-MAPS-HYB10-GAU-MILESHC.fits.gz"
+    with skyhouse.open(tmp_path_factory.mktemp("lake")) as lake:
+        report = lake.ingest(real_data / "manga" / "maps" / name, survey="manga")
+        assert report.ok
+        yield (
+            lake.table("manga.spaxels")
+            .where("good")
+            .select("good", HA, "emline_gflux_mask_ha_6564", "stellar_vel", "stellar_vel_mask", "spx_snr")
+        )
+
+
+def test_a_masked_query_has_null_where_the_mask_is_bad(spaxels):
+    plain, found = spaxels.to_arrow(), masked(spaxels).to_arrow()
+    assert found.column_names == plain.column_names
+    for name, mask in ((HA, "emline_gflux_mask_ha_6564"), ("stellar_vel", "stellar_vel_mask")):
+        clear = [bits & BAD == 0 for bits in plain.column(mask).to_pylist()]
+        expected = [v if good else None for v, good in zip(plain.column(name).to_pylist(), clear, strict=True)]
+        assert sorted(found.column(name).drop_null().to_pylist()) == sorted(v for v in expected if v is not None)
+    assert found.column(HA).null_count == 773 - 769
+    assert found.column("spx_snr").null_count == 0
+
+
+def test_a_masked_query_can_be_limited_to_columns(spaxels):
+    assert masked(spaxels, ["stellar_vel"]).to_arrow().column(HA).null_count == 0
+    assert masked(spaxels, [HA]).to_arrow().column(HA).null_count == 4
+    with pytest.raises(UnknownColumn, match="stellar_sigma_mask"):
+        masked(spaxels, ["stellar_sigma"])
