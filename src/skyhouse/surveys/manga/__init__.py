@@ -6,6 +6,8 @@ pictures, simulated files and downloads.
 
 from __future__ import annotations
 
+# Not lazily: `manga.download` and `manga.simulate` must be the functions, whichever module was imported first.
+from skyhouse.surveys.manga.download import download
 from skyhouse.surveys.manga.masks import masked, masked_expression
 from skyhouse.surveys.manga.plots import plot_bpt, plot_map
 from skyhouse.surveys.manga.questions import bpt_fractions, galaxies_in, npergood
@@ -15,6 +17,7 @@ from skyhouse.surveys.manga.survey import MANGA
 __all__ = [
     "MANGA",
     "bpt_fractions",
+    "download",
     "galaxies_in",
     "masked",
     "masked_expression",
