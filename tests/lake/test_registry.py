@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,9 @@ def test_what_is_not_a_lake(tmp_path: Path):
         Registry.open(marker)
     with pytest.raises(LakeError):
         Registry.make(marker)
+    marker.unlink()
+    with pytest.raises(LakeError, match="listed"):
+        Registry(tmp_path / "gone").names()
 
 
 def test_making_a_lake_twice_keeps_it(registry: Registry, spaxels: Definition):
@@ -158,3 +163,36 @@ def test_a_damaged_log_is_told(registry: Registry, spaxels: Definition):
     (table.path / "_delta_log" / f"{1:020}.json").write_text("rubbish")
     with pytest.raises(LakeError, match=str(table.path)):
         registry.table("manga.spaxels")
+
+
+CREATOR = """
+import sys
+from pathlib import Path
+from skyhouse import Column
+from skyhouse.lake.definition import Definition
+from skyhouse.lake.registry import Registry
+
+registry = Registry.make(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(30):
+    registry.create(Definition(f"a.t{i}", (Column("z", "float64"),)), exist_ok=True)
+"""
+
+
+def test_two_processes_may_create_the_same_tables(tmp_path: Path):
+    start = [sys.executable, "-c", CREATOR, str(tmp_path / "lake")]
+    makers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for maker in makers:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == "ready\n"
+    for maker in makers:  # both at once
+        assert maker.stdin is not None
+        maker.stdin.write("\n")
+        maker.stdin.flush()
+    for maker in makers:
+        maker.communicate(timeout=120)
+        assert maker.returncode == 0
+    registry = Registry.open(tmp_path / "lake")
+    assert len(registry.names()) == 30
+    assert {registry.table(name).version for name in registry.names()} == {0}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -221,6 +222,19 @@ def test_a_folder_that_is_not_there(tmp_path: Path, spaxels: Definition, galaxy:
     writer = TableWriter(spaxels, tmp_path / "nope")
     with pytest.raises(LakeError, match="nope"):
         writer.write(galaxy("g"), Source("g"))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, spaxels: Definition, galaxy: Galaxy):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(LakeError, match="cannot be written"), TableWriter(spaxels, tmp_path) as writer:  # noqa: PT012
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+            for i in range(20):
+                writer.write(galaxy(f"g{i:02}"), Source(str(i)))
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_file_carries(tmp_path: Path, spaxels: Definition, write: Write):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -81,9 +82,13 @@ def _spans(table: Table) -> Mapping[str, tuple[Span, ...]]:
     paths = [file.path for file in table.files()]
     seen = table.spans
     new = [path for path in paths if path not in seen]
-    for path in new:
-        try:
-            seen[path] = read_spans(pq.read_metadata(path))
-        except (OSError, pa.ArrowInvalid, ValueError, KeyError) as error:
-            raise LakeError(f"{path}: the footer of this file of table {table.name} cannot be read: {error}") from error
+    with ThreadPoolExecutor() as pool:  # footers of wide tables are large, and Arrow reads them without the GIL
+        seen.update(zip(new, pool.map(_read, new), strict=True))
     return {path: seen[path] for path in paths}
+
+
+def _read(path: str) -> tuple[Span, ...]:
+    try:
+        return read_spans(pq.read_metadata(path))
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise LakeError(f"the footer of {path} cannot be read: {error}") from error

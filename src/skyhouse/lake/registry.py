@@ -67,10 +67,13 @@ class Registry:
         return cls(root)
 
     def names(self) -> list[str]:
-        """Return the names of all tables, sorted."""
+        """Return the names of all tables, sorted. Raises LakeError where the folder cannot be read."""
         found = []
-        for schema in _folders(self.root):
-            found += [f"{schema.name}.{table.name}" for table in _folders(schema) if _has_log(table)]
+        try:
+            for schema in _folders(self.root):
+                found += [f"{schema.name}.{table.name}" for table in _folders(schema) if _has_log(table)]
+        except OSError as error:
+            raise LakeError(f"the tables of the lake {self.root} cannot be listed: {error}") from error
         return sorted(name for name in found if _NAME.fullmatch(name))
 
     def table(self, name: str) -> Table:
@@ -96,8 +99,9 @@ class Registry:
             try:
                 create_log(folder, definition)
             except LakeError:
-                if not (exist_ok and _has_log(folder)):  # else another process has just created the same table
+                if not _has_log(folder):
                     raise
+                return self.create(definition, exist_ok)  # another process has just created the same table
             return Table(folder, definition.name)
         table = Table(self._folder(held), held)
         if not exist_ok:
@@ -136,8 +140,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _has_log(folder: Path) -> bool:
-    log = folder / "_delta_log"
-    if not log.is_dir():
+    try:
+        with os.scandir(folder / "_delta_log") as entries:
+            return any(entry.name.endswith((".json", ".parquet")) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):  # no table, or one that is being dropped
         return False
-    with os.scandir(log) as entries:
-        return any(entry.name.endswith((".json", ".parquet")) for entry in entries)

@@ -85,13 +85,13 @@ def vacuum(table: Table, older_than_hours: float = 24) -> list[str]:
     Raises LakeError.
     """
     youngest = time.time() - older_than_hours * 3600
-    # Listed before the log is read: what is committed in between is then named by the log.
-    found = [path for path in table.path.glob(PART) if path.stat().st_mtime < youngest]
-    named = {file.path for file in table.refresh().files()}
-    gone = [path for path in found if str(path) not in named]
     try:
+        # Listed before the log is read: what is committed in between is then named by the log.
+        found = [path for path in table.path.glob(PART) if path.stat().st_mtime < youngest]
+        named = {file.path for file in table.refresh().files()}
+        gone = [path for path in found if str(path) not in named]
         for path in gone:
-            path.unlink()
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise LakeError(f"table {table.name}: {error}") from error
     return sorted(path.name for path in gone)
