@@ -256,6 +256,12 @@ def test_csv_writes_lists_as_json(tmp_path: Path) -> None:
             "column 'i' holds NULLs and both ends",
         ),
         ("x.fits", pa.table({"l": [[1, None]]}), "column 'l': a list of int64 has NULL inside"),
+        ("x.parquet", pa.table({"d": [pa.MonthDayNano([1, 2, 3])]}), "Parquet cannot hold .*d month_day_nano_interval"),
+        (
+            "x.vot",
+            pa.table({"d": [dt.timedelta(1)]}),
+            r"column 'd' is of type duration\[us\], which VOTable cannot hold",
+        ),
         ("x.fits", pa.table({"ü": [1]}), "'ü'.*ASCII"),
         ("x.fits", pa.table({f"c{i}": [1] for i in range(1000)}), "at most 999 columns, these are 1000"),
         ("x.csv", pa.table([[1], [2]], names=["a", "a"]), "two columns are named 'a'"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skyhouse.errors import InputError
 from skyhouse.formats.spool import plain_array
 
 __all__ = ["write_parquet"]
@@ -19,14 +20,19 @@ def write_parquet(reader: pa.RecordBatchReader, path: Path) -> int:
     """Write the rows as one Parquet file; return their number.
 
     zstd, row groups of 262,144 rows or 64 MB, dictionaries for all but floats. Units, UCDs and descriptions are in
-    the fields' metadata.
+    the fields' metadata. Raises InputError for a type that Parquet has not (an interval of months).
     """
     schema = pa.schema([one.with_type(_stored(one.type)) for one in reader.schema], metadata=reader.schema.metadata)
     encoded = [one.name for one in schema if not (pa.types.is_floating(one.type) or pa.types.is_nested(one.type))]
     rows = 0
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=3, use_dictionary=encoded, write_page_index=True
-    ) as writer:
+    try:
+        writer = pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=3, use_dictionary=encoded, write_page_index=True
+        )
+    except pa.ArrowNotImplementedError as error:
+        kinds = ", ".join(f"{one.name} {one.type}" for one in schema)
+        raise InputError(f"Parquet cannot hold one of the columns ({kinds}): {error}; cast it to text") from error
+    with writer:
         held: list[pa.RecordBatch] = []
         held_rows = held_bytes = 0
         for batch in reader:
