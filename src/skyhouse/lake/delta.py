@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from skyhouse.columns import Column, columns_of
@@ -56,6 +56,8 @@ def create_log(folder: Path, definition: Definition) -> None:
             name=definition.name,
             description=definition.description,
             configuration=configuration,
+            # A second creator fails; tried again, it would put its definition on top of the first one's.
+            commit_properties=CommitProperties(max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
 
