@@ -80,9 +80,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
 KINDS = ("MAPS", "MODELCUBE", "LOGCUBE", "DRPALL", "DAPALL")
 
 _PLATEIFU = re.compile(r"(\d{4,5})-(\d{3,5})")
-_MAPS_NAME = re.compile(
-    r"manga-(\d{4,5}-\d{3,5})-MAPS-([A-Z0-9]+(?:-[A-Z0-9]+)*)\.fits(?:\.gz)?"
-)
+_MAPS_NAME = re.compile(r"manga-(\d{4,5}-\d{3,5})-MAPS-([A-Z0-9]+(?:-[A-Z0-9]+)*)\.fits(?:\.gz)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,7 @@ def parse_plateifu(text: str) -> PlateIfu:
     """
     found = _PLATEIFU.fullmatch(text.strip())
     if not found:
-        raise InputError(
-            f"{text!r} is no plate-IFU name; one looks like '8485-1901' (plate, dash, IFU design)"
-        )
+        raise InputError(f"{text!r} is no plate-IFU name; one looks like '8485-1901' (plate, dash, IFU design)")
     return PlateIfu(int(found[1]), int(found[2]))
 
 
@@ -147,9 +143,7 @@ def release_named(name: str) -> Release:
         return RELEASES[name.upper()]
     except KeyError:
         near = did_you_mean(name, RELEASES)
-        raise InputError(
-            f"no MaNGA release {name!r}{near}; the releases are {', '.join(RELEASES)}"
-        ) from None
+        raise InputError(f"no MaNGA release {name!r}{near}; the releases are {', '.join(RELEASES)}") from None
 
 
 def _daptype(release: Release, daptype: str | None) -> str:
@@ -157,9 +151,7 @@ def _daptype(release: Release, daptype: str | None) -> str:
         return release.daptypes[0]
     if daptype.upper() not in release.daptypes:
         near = did_you_mean(daptype, release.daptypes)
-        raise InputError(
-            f"{release.name} has no DAPTYPE {daptype!r}{near}; it has {', '.join(release.daptypes)}"
-        )
+        raise InputError(f"{release.name} has no DAPTYPE {daptype!r}{near}; it has {', '.join(release.daptypes)}")
     return daptype.upper()
 
 
@@ -192,9 +184,7 @@ def dapall_path(release: str = "DR17") -> str:
     return archive_path("DAPALL", None, release)
 
 
-def archive_path(
-    kind: str, plateifu: str | None, release: str = "DR17", daptype: str | None = None
-) -> str:
+def archive_path(kind: str, plateifu: str | None, release: str = "DR17", daptype: str | None = None) -> str:
     """Return the archive path of one file.
 
     `kind` (any case) is one of `KINDS`: MAPS and MODELCUBE are of an analysis (`daptype`), LOGCUBE is the reduced data
@@ -212,13 +202,9 @@ def archive_path(
     if what == "DAPALL":
         return f"{of.analysis}/dapall-{of.drpver}-{of.dapver}.fits"
     if what not in KINDS:
-        raise InputError(
-            f"no kind of file {kind!r}{did_you_mean(kind, KINDS)}; the kinds are {', '.join(KINDS)}"
-        )
+        raise InputError(f"no kind of file {kind!r}{did_you_mean(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
     if plateifu is None:
-        raise InputError(
-            f"a {what} file is of one galaxy: give its plate-IFU name, such as '8485-1901'"
-        )
+        raise InputError(f"a {what} file is of one galaxy: give its plate-IFU name, such as '8485-1901'")
     name = parse_plateifu(plateifu)
     if what == "LOGCUBE":
         return f"{of.redux}/{name.plate}/stack/manga-{name}-LOGCUBE.fits.gz"
