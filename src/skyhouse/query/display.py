@@ -49,9 +49,8 @@ def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
     if more:
         lines.append("...")
     if hidden:
-        lines.append(
-            f"[{hidden} more columns: {', '.join(c.name for c in columns[shown : shown + 6])}{', ...' if hidden > 6 else ''}]"
-        )
+        names = [column.name for column in columns[shown : shown + 6]]
+        lines.append(f"[{hidden} more columns: {', '.join(names)}{', ...' if hidden > 6 else ''}]")
     return "\n".join(lines)
 
 

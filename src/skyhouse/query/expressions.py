@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from sqlglot import exp
 
@@ -21,7 +22,7 @@ __all__ = ["Expressions"]
 _LARGEST = 2**63 - 1
 _WORDS = {"number": "number", "string": "text", "bool": "truth value", "time": "date or time", "binary": "bytes"}
 
-AskQuery = Callable[[exp.Expression, Scope | None, dict[str, tuple[Column, ...]]], tuple[Column, ...]]
+AskQuery = Callable[[exp.Expr, Scope | None, dict[str, tuple[Column, ...]]], tuple[Column, ...]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ _CLAUSES = {
 }
 
 
+def _constant(name: str) -> Callable[..., str]:
+    return lambda _self, _node: name
+
+
 @dataclass
 class Expressions:
     """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one."""
@@ -50,20 +55,22 @@ class Expressions:
     aggregates: bool = False
     _clause: _Clause = field(default_factory=lambda: _CLAUSES["SELECT"])
 
-    def condition(self, holder: exp.Expression, clause: str, key: str = "this") -> None:
+    def condition(self, holder: exp.Expr, clause: str, key: str = "this") -> None:
         """Check a condition, `holder.args[key]`: it has to be a truth value."""
         with self._within(_CLAUSES.get(clause, _Clause(clause))):
             self._truth(holder.args[key], clause)
 
-    def plain(self, holder: exp.Expression, clause: str) -> None:
+    def plain(self, holder: exp.Expr, clause: str) -> None:
         """Check `holder.this` where neither aggregates nor windows may stand."""
         with self._within(_CLAUSES[clause]):
             self._visit(holder.this)
 
     any = plain
 
-    def output(self, item: exp.Expression) -> Column:
+    def output(self, item: exp.Expr) -> Column:
         """Check an item of the select list and return its column of the result."""
+        if "column" in item.meta:
+            return units.column_of(item, item.name)
         with self._within(_CLAUSES["SELECT"]):
             self._visit(item.this)
         return units.column_of(item.this, item.alias)
@@ -74,7 +81,7 @@ class Expressions:
             self._over(node)
 
     @staticmethod
-    def is_aggregate(node: exp.Expression) -> bool:
+    def is_aggregate(node: exp.Expr) -> bool:
         """Whether an aggregate or a window function stands in an expression."""
         return any(part.meta.get("aggregate") or isinstance(part, exp.Window) for part in node.walk())
 
@@ -88,19 +95,20 @@ class Expressions:
 
     # -- one node --------------------------------------------------------------------------------------------
 
-    def _visit(self, node: exp.Expression) -> str:
-        handler = _HANDLERS.get(type(node))
+    def _visit(self, node: exp.Expr) -> str:
+        handlers: dict[type[exp.Expr], Callable[..., str]] = self._handlers
+        handler = handlers.get(type(node))
         if handler is None:
             raise fault(QueryError, f"{_shown(node)} is not part of the language", node)
         found = handler(self, node)
         with_kind(node, found)
         return found
 
-    def _truth(self, node: exp.Expression, where: str) -> None:
+    def _truth(self, node: exp.Expr, where: str) -> None:
         if (found := self._visit(node)) not in ("bool", "null", ""):
             raise fault(QueryError, f"{where} takes a condition, and {_shown(node)} is a {_word(found)}", node)
 
-    def _number(self, node: exp.Expression, where: str) -> str:
+    def _number(self, node: exp.Expr, where: str) -> str:
         found = self._visit(node)
         if found not in ("", "null") and family(found) != "number":
             raise fault(QueryError, f"{where} takes numbers, and {_shown(node)} is a {_word(found)}", node)
@@ -149,7 +157,7 @@ class Expressions:
         node.replace(number)
         return "int64"
 
-    def _paren(self, node: exp.Expression) -> str:
+    def _paren(self, node: exp.Expr) -> str:
         return self._visit(node.this)
 
     def _negative(self, node: exp.Neg) -> str:
@@ -176,7 +184,7 @@ class Expressions:
         self._integer(node.this, "~")
         return "int64"
 
-    def _integer(self, node: exp.Expression, where: str) -> None:
+    def _integer(self, node: exp.Expr, where: str) -> None:
         found = self._visit(node)
         if found not in INTEGERS and found not in ("", "null"):
             raise fault(QueryError, f"{where} takes integers, and {_shown(node)} is a {_word(found)} ({found})", node)
@@ -187,7 +195,7 @@ class Expressions:
         self._comparable(node.left, node.right)
         return "bool"
 
-    def _comparable(self, a: exp.Expression, b: exp.Expression) -> None:
+    def _comparable(self, a: exp.Expr, b: exp.Expr) -> None:
         left, right = family(kind(a)), family(kind(b))
         if left == right or {left, right} & {"", "null"}:
             return
@@ -198,7 +206,7 @@ class Expressions:
         problem = f"{_shown(a)} is a {_word(kind(a))} and {_shown(b)} a {_word(kind(b))}; {hint}"
         raise fault(QueryError, problem, a)
 
-    def _logical(self, node: exp.Expression) -> str:
+    def _logical(self, node: exp.Expr) -> str:
         # A chain of a thousand ANDs is a thousand deep: no recursion here.
         pending = [node]
         while pending:
@@ -251,7 +259,7 @@ class Expressions:
             self._text(part, "LIKE")
         return "bool"
 
-    def _text(self, node: exp.Expression, where: str) -> None:
+    def _text(self, node: exp.Expr, where: str) -> None:
         if (found := self._visit(node)) not in ("string", "null", ""):
             raise fault(QueryError, f"{where} takes texts, and {_shown(node)} is a {_word(found)}; cast it", node)
 
@@ -287,7 +295,7 @@ class Expressions:
             results.append(node.args["false"])
         return self._together(results, "IF")
 
-    def _together(self, nodes: list[exp.Expression], where: str) -> str:
+    def _together(self, nodes: list[exp.Expr], where: str) -> str:
         found = common(*(kind(node) for node in nodes))
         if found is None:
             shown = ", ".join(f"{_shown(node)} ({kind(node)})" for node in nodes[:4])
@@ -300,7 +308,7 @@ class Expressions:
         if wanted is None or node.args.get("format"):
             raise fault(QueryError, f"no type {node.to.sql(dialect='duckdb')} in the language", node)
         a, b = family(found), family(wanted)
-        if "binary" in (a, b) and a != b or {a, b} in ({"number", "time"}, {"bool", "time"}):
+        if ("binary" in (a, b) and a != b) or {a, b} in ({"number", "time"}, {"bool", "time"}):
             raise fault(QueryError, f"{_shown(node.this)} is a {_word(found)}, which cannot be cast to {wanted}", node)
         return wanted
 
@@ -343,46 +351,41 @@ class Expressions:
             return self._arguments(node, function)
 
     def _arguments(self, node: exp.Anonymous, function: Function) -> str:
-        arguments = node.expressions
-        if function.name == "count" and (not arguments or isinstance(arguments[0], exp.Star)):
-            if len(arguments) > 1 or any(value for value in arguments[0].args.values() if arguments):
+        first = node.expressions[0] if node.expressions else exp.Star()
+        if function.name == "count" and isinstance(first, exp.Star):
+            if len(node.expressions) > 1 or any(first.args.values()):
                 raise fault(QueryError, "count takes * or one value", node)
             node.set("expressions", [exp.Star()])
             return "int64"
-        if arguments and isinstance(arguments[0], exp.Distinct):
-            distinct = arguments[0]
-            if not function.distinct or len(distinct.expressions) != 1 or len(arguments) > 1:
+        holder: exp.Expr = node
+        if isinstance(first, exp.Distinct):
+            if not function.distinct or len(first.expressions) != 1 or len(node.expressions) > 1:
                 raise fault(QueryError, f"{function.name}(DISTINCT ...) is not part of the language", node)
-            holder: exp.Expression = distinct
-            arguments = distinct.expressions
-        else:
-            holder = node
-        most = function.most
-        if len(arguments) < function.least or (most is not None and len(arguments) > most):
+            holder = first
+        count, most = len(holder.expressions), function.most
+        if count < function.least or (most is not None and count > most):
             raise fault(QueryError, f"{function.name} is called as {function.signature}", node)
-        for argument in list(arguments):
+        for argument in list(holder.expressions):
             self._visit(argument)
-        arguments = holder.expressions
-        same = []
-        for position, argument in enumerate(arguments):
-            asked = function.argument(position)
-            self._fits(argument, asked, function)
-            if asked == "same":
-                same.append(argument)
-        if function.result == "same" and function.arguments[0] == "number":
-            return "int64" if all(kind(a) in INTEGERS for a in arguments) else "float64"
-        if function.result == "same":
-            return self._together(same, function.name)
-        if function.result == "first":
-            first = kind(arguments[0])
-            if function.argument(0) == "number":
-                return "int64" if first in INTEGERS else "float64"
-            return first
-        if function.group == "choice":
-            self._together(same, function.name)
-        return function.result
+        for position, argument in enumerate(holder.expressions):
+            self._fits(argument, function.argument(position), function)
+        return self._result(holder.expressions, function)
 
-    def _fits(self, node: exp.Expression, asked: str, function: Function) -> None:
+    def _result(self, arguments: list[exp.Expr], function: Function) -> str:
+        same = [a for position, a in enumerate(arguments) if function.argument(position) == "same"]
+        if same:
+            together = self._together(same, function.name)
+            return together if function.result == "same" else function.result
+        if function.result not in ("first", "same"):
+            return function.result
+        if function.argument(0) != "number":
+            return kind(arguments[0])
+        whole = all(
+            kind(a) in INTEGERS for position, a in enumerate(arguments) if function.argument(position) == "number"
+        )
+        return "int64" if whole else "float64"
+
+    def _fits(self, node: exp.Expr, asked: str, function: Function) -> None:
         found = kind(node)
         if asked == "constant":
             number = node.this if isinstance(node, exp.Neg) else node
@@ -436,12 +439,60 @@ class Expressions:
             for term in order.expressions if order is not None else []:
                 self._visit(term.this)
 
+    _handlers: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
+        exp.Column: _column,
+        exp.Literal: _literal,
+        exp.HexString: _hex,
+        exp.Boolean: _constant("bool"),
+        exp.Null: _constant("null"),
+        exp.Paren: _paren,
+        exp.Neg: _negative,
+        exp.Add: _arithmetic,
+        exp.Sub: _arithmetic,
+        exp.Mul: _arithmetic,
+        exp.Mod: _arithmetic,
+        exp.Div: _division,
+        exp.IntDiv: _whole,
+        exp.Pow: _power,
+        exp.BitwiseAnd: _whole,
+        exp.BitwiseOr: _whole,
+        exp.BitwiseLeftShift: _whole,
+        exp.BitwiseRightShift: _whole,
+        exp.BitwiseNot: _inverse,
+        exp.EQ: _comparison,
+        exp.NEQ: _comparison,
+        exp.LT: _comparison,
+        exp.LTE: _comparison,
+        exp.GT: _comparison,
+        exp.GTE: _comparison,
+        exp.NullSafeEQ: _comparison,
+        exp.NullSafeNEQ: _comparison,
+        exp.And: _logical,
+        exp.Or: _logical,
+        exp.Not: _not,
+        exp.Is: _is,
+        exp.In: _in,
+        exp.Between: _between,
+        exp.Like: _like,
+        exp.ILike: _like,
+        exp.DPipe: _join,
+        exp.Case: _case,
+        exp.If: _if,
+        exp.Cast: _cast,
+        exp.TryCast: _cast,
+        exp.Subquery: _scalar,
+        exp.Exists: _exists,
+        exp.Anonymous: _call,
+        exp.Filter: _filter,
+        exp.Window: _window,
+    }
 
-def _sign(node: exp.Expression) -> str:
+
+def _sign(node: exp.Expr) -> str:
     return {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.IntDiv: "//", exp.Mod: "%"}.get(type(node), "a bit operation")
 
 
-def _shown(node: exp.Expression) -> str:
+def _shown(node: exp.Expr) -> str:
     plain = node.copy()
     for column in plain.find_all(exp.Column):
         column.set("table", None)
@@ -452,57 +503,3 @@ def _shown(node: exp.Expression) -> str:
 
 def _word(name: str) -> str:
     return _WORDS.get(family(name), name or "value")
-
-
-def _constant(name: str) -> Callable[[Expressions, exp.Expression], str]:
-    return lambda _self, _node: name
-
-
-_E = Expressions
-_HANDLERS: dict[type[exp.Expression], Callable[[Expressions, exp.Expression], str]] = {  # type: ignore[assignment]
-    exp.Column: _E._column,
-    exp.Literal: _E._literal,
-    exp.HexString: _E._hex,
-    exp.Boolean: _constant("bool"),
-    exp.Null: _constant("null"),
-    exp.Paren: _E._paren,
-    exp.Neg: _E._negative,
-    exp.Add: _E._arithmetic,
-    exp.Sub: _E._arithmetic,
-    exp.Mul: _E._arithmetic,
-    exp.Mod: _E._arithmetic,
-    exp.Div: _E._division,
-    exp.IntDiv: _E._whole,
-    exp.Pow: _E._power,
-    exp.BitwiseAnd: _E._whole,
-    exp.BitwiseOr: _E._whole,
-    exp.BitwiseLeftShift: _E._whole,
-    exp.BitwiseRightShift: _E._whole,
-    exp.BitwiseNot: _E._inverse,
-    exp.EQ: _E._comparison,
-    exp.NEQ: _E._comparison,
-    exp.LT: _E._comparison,
-    exp.LTE: _E._comparison,
-    exp.GT: _E._comparison,
-    exp.GTE: _E._comparison,
-    exp.NullSafeEQ: _E._comparison,
-    exp.NullSafeNEQ: _E._comparison,
-    exp.And: _E._logical,
-    exp.Or: _E._logical,
-    exp.Not: _E._not,
-    exp.Is: _E._is,
-    exp.In: _E._in,
-    exp.Between: _E._between,
-    exp.Like: _E._like,
-    exp.ILike: _E._like,
-    exp.DPipe: _E._join,
-    exp.Case: _E._case,
-    exp.If: _E._if,
-    exp.Cast: _E._cast,
-    exp.TryCast: _E._cast,
-    exp.Subquery: _E._scalar,
-    exp.Exists: _E._exists,
-    exp.Anonymous: _E._call,
-    exp.Filter: _E._filter,
-    exp.Window: _E._window,
-}

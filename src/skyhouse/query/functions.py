@@ -1,8 +1,8 @@
 """Every function of the language, once: its arguments, its result, and what each engine is given for it.
 
-A lowering is a text in Skyhouse's own SQL with ``_1``, ``_2`` ... for the arguments; a function without one is called by its
-own name on both engines. An aggregate or window function may have a `wrap` around the call with its FILTER and OVER
-clauses, ``_0``.
+A lowering is a text in Skyhouse's own SQL with ``_1``, ``_2`` ... for the arguments; a function without one is called
+by its own name on both engines. An aggregate or window function may have a `wrap` around the call with its FILTER and
+OVER clauses, ``_0``.
 
 Arguments are brought to the kind that is listed before the engine sees them:
 
@@ -36,9 +36,10 @@ __all__ = ["FUNCTIONS", "Function"]
 class Function:
     """One function: how it is called, what it returns, how it is lowered, and what it is for.
 
-    `group` is "aggregate", "window", "math", "choice" or "string". `arguments` may end in ``"..."``: the one before repeats. The last
-    `optional` arguments may be left out. `duckdb` and `spark` are the calls, `duckdb_wrap` and `spark_wrap` go around them;
-    `brief` is the call on both engines when optional arguments are left out. `distinct` tells whether DISTINCT may stand in it.
+    `group` is "aggregate", "window", "math", "choice" or "string". `arguments` may end in ``"..."``: the one before
+    repeats. The last `optional` arguments may be left out. `duckdb` and `spark` are the calls, `duckdb_wrap` and
+    `spark_wrap` go around them; `brief` is the call on both engines when optional arguments are left out. `distinct`
+    tells whether DISTINCT may stand in it.
     """
 
     name: str

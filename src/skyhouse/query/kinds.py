@@ -33,13 +33,13 @@ _NAMES = {data_type: name for name, data_type in _DATA_TYPES.items() if name != 
 }
 
 
-def kind(node: exp.Expression) -> str:
+def kind(node: exp.Expr) -> str:
     """Return the kind that was found for a node."""
     found: str = node.meta.get("kind", "")
     return found
 
 
-def with_kind(node: exp.Expression, name: str) -> exp.Expression:
+def with_kind(node: exp.Expr, name: str) -> exp.Expr:
     """Set a node's kind and return the node."""
     node.meta["kind"] = name
     return node
@@ -96,7 +96,7 @@ def type_name(data_type: exp.DataType) -> str | None:
     return None if data_type.expressions else _NAMES.get(data_type.this)
 
 
-def cast(node: exp.Expression, name: str) -> exp.Expression:
+def cast(node: exp.Expr, name: str) -> exp.Expr:
     """Return the node as a kind: itself where it is of that kind, else in a CAST.
 
     A number in the text becomes the double by its spelling, so that the SQL stays readable.

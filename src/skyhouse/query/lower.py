@@ -1,8 +1,7 @@
 """A checked tree to the SQL of one engine, so that both engines give the same rows and types.
 
-sqlglot writes the SQL; it does not translate it. Every difference between the engines is settled before, by the rules of
-`PIPELINE`, each a step from node to node. What the language
-means, whichever engine runs it:
+sqlglot writes the SQL; it does not translate it. Every difference between the engines is settled before, by the rules
+of `PIPELINE`, each a step from node to node. What the language means, whichever engine runs it:
 
 - Arithmetic is 64-bit: integers in int64, all else in float64. Overflow of integers is an error.
 - ``/`` gives a double, also of two integers; ``//`` and div() give the whole quotient, cut towards 0. x / 0, x // 0 and
@@ -33,7 +32,7 @@ from skyhouse.query.resolve import resolve
 __all__ = ["ENGINES", "PIPELINE", "Engine", "Rule", "lower", "lowered"]
 
 Engine = Literal["duckdb", "spark"]
-Step = Callable[[exp.Expression, Engine], exp.Expression]
+Step = Callable[[exp.Expr, Engine], exp.Expr]
 ENGINES: tuple[Engine, ...] = ("duckdb", "spark")
 
 _LARGEST_ARGUMENT = 5_000
@@ -50,21 +49,21 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
         raise InputError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
     resolved = resolve(tree, tables)
     try:
-        sql = lowered(resolved.tree, engine).sql(dialect=engine, pretty=pretty, comments=False)
+        sql = lowered(resolved.tree, engine).sql(dialect=engine, pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
     columns = tuple(replace(c, type="string") if c.type == "null" else c for c in resolved.columns)
     return Statement(sql, engine, resolved.scans, columns)
 
 
-def lowered(tree: exp.Expression, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expression:
+def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:
     """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
-    steps: dict[type[exp.Expression], list[Step]] = {}
+    steps: dict[type[exp.Expr], list[Step]] = {}
     for rule in PIPELINE if rules is None else rules:
         for node_type in rule.nodes:
             steps.setdefault(node_type, []).append(rule.step)
-    for node in reversed([node for node in tree.walk() if type(node) in steps]):
-        parent, key, index = node.parent, node.arg_key, node.index
+    for found in reversed([node for node in tree.walk() if type(node) in steps]):
+        node, parent, key, index = found, found.parent, found.arg_key, found.index
         for step in steps[type(node)]:
             new = step(node, engine)
             if new is node:
@@ -79,7 +78,7 @@ def lowered(tree: exp.Expression, engine: Engine, rules: Sequence[Rule] | None =
     return tree
 
 
-def _casts(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _casts(node: exp.Expr, engine: Engine) -> exp.Expr:
     if engine == "spark" and kind(node.this) in FLOATS and kind(node) in INTEGERS:
         node.set("this", with_kind(_call("rint", node.this), "float64"))
     if kind(node) == "timestamp":
@@ -87,12 +86,12 @@ def _casts(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _comparisons(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _comparisons(node: exp.Expr, _engine: Engine) -> exp.Expr:
     _meet(_compared(node))
     return node
 
 
-def _arithmetic(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _arithmetic(node: exp.Expr, _engine: Engine) -> exp.Expr:
     wanted = kind(node)
     if not isinstance(node, exp.Neg):
         node.set("this", _firm(cast(node.this, wanted)))
@@ -102,7 +101,7 @@ def _arithmetic(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _division(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _division(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if isinstance(node, exp.Anonymous):
         if str(node.this).lower() not in ("mod", "div"):
             return node
@@ -118,7 +117,7 @@ def _division(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _not_zero(node: exp.Expression, wanted: str) -> exp.Expression:
+def _not_zero(node: exp.Expr, wanted: str) -> exp.Expr:
     zero = with_kind(exp.Literal.number("0e0" if wanted == "float64" else "0"), wanted)
     if isinstance(node.this if isinstance(node, exp.Cast) else node, exp.Column):
         # A comparison is cheaper than NULLIF in DuckDB; of a column it reads as well.
@@ -127,7 +126,7 @@ def _not_zero(node: exp.Expression, wanted: str) -> exp.Expression:
     return with_kind(_call("nullif", node, zero), wanted)
 
 
-def _bits(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _bits(node: exp.Expr, _engine: Engine) -> exp.Expr:
     node.set("this", _firm(cast(node.this, "int64")))
     if isinstance(node, (exp.BitwiseLeftShift, exp.BitwiseRightShift)):
         # Spark shifts by an INT only.
@@ -137,7 +136,7 @@ def _bits(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _choices(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _choices(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if isinstance(node.parent, exp.Case) and isinstance(node, exp.If):
         return node
     wanted = kind(node)
@@ -149,7 +148,7 @@ def _choices(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _functions(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _functions(node: exp.Expr, engine: Engine) -> exp.Expr:
     function = FUNCTIONS.get(str(node.this).lower()) if isinstance(node, exp.Anonymous) else None
     if function is None or "kind" not in node.meta:
         return node
@@ -173,7 +172,7 @@ def _functions(node: exp.Expression, engine: Engine) -> exp.Expression:
     return with_kind(call, result)
 
 
-def _filtered_windows(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _filtered_windows(node: exp.Expr, engine: Engine) -> exp.Expr:
     if engine != "spark" or not isinstance(node.parent, exp.Window):
         return node
     condition, call = node.expression.this, node.this
@@ -183,7 +182,7 @@ def _filtered_windows(node: exp.Expression, engine: Engine) -> exp.Expression:
     return with_kind(call, kind(node))
 
 
-def _wraps(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _wraps(node: exp.Expr, _engine: Engine) -> exp.Expr:
     call = node
     while isinstance(call, (exp.Filter, exp.Window)):
         call = call.this
@@ -193,20 +192,20 @@ def _wraps(node: exp.Expression, engine: Engine) -> exp.Expression:
     return with_kind(_filled(call.meta.pop("wrap"), [node]), kind(node))
 
 
-def _likes(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _likes(node: exp.Expr, engine: Engine) -> exp.Expr:
     pattern = node.expression
     if engine != "duckdb" or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
         return node
     return with_kind(exp.Escape(this=node, expression=exp.Literal.string("\\")), "bool")
 
 
-def _orders(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _orders(node: exp.Expr, _engine: Engine) -> exp.Expr:
     node.set("nulls_first", bool(node.args.get("nulls_first")))
     node.set("desc", bool(node.args.get("desc")))
     return node
 
 
-def _outputs(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _outputs(node: exp.Expr, _engine: Engine) -> exp.Expr:
     for item in node.expressions:
         if isinstance(item, exp.Alias) and not isinstance(item.this, exp.Column) and _is_soft(item.this):
             found = kind(item.this)
@@ -217,7 +216,7 @@ def _outputs(node: exp.Expression, engine: Engine) -> exp.Expression:
     return node
 
 
-def _literals(node: exp.Expression, engine: Engine) -> exp.Expression:
+def _literals(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if not node.is_string and not node.name.isdigit():
         node.set("this", double(node.name))
     return node
@@ -232,7 +231,7 @@ class Rule:
 
     name: str
     why: str
-    nodes: tuple[type[exp.Expression], ...]
+    nodes: tuple[type[exp.Expr], ...]
     step: Step
 
 
@@ -259,15 +258,15 @@ PIPELINE: tuple[Rule, ...] = (
 # -- helpers ------------------------------------------------------------------------------------------------------
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _is_number(node: exp.Expression) -> bool:
+def _is_number(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal) and not node.is_string
 
 
-def _constant(node: exp.Expression) -> float | None:
+def _constant(node: exp.Expr) -> float | None:
     """Return the value of a number that is written in the query."""
     if isinstance(node, (exp.Paren, exp.Neg)):
         inner = _constant(node.this)
@@ -275,28 +274,28 @@ def _constant(node: exp.Expression) -> float | None:
     return float(node.name) if _is_number(node) else None
 
 
-def _firm(node: exp.Expression) -> exp.Expression:
+def _firm(node: exp.Expr) -> exp.Expr:
     """Give an integer literal its 64 bits, for the engines' literals have 32."""
     return _hard(node, "int64") if kind(node) == "int64" and _constant(node) is not None else node
 
 
-def _hard(node: exp.Expression, name: str) -> exp.Expression:
+def _hard(node: exp.Expr, name: str) -> exp.Expr:
     return cast(with_kind(node, ""), name) if name else node
 
 
-def _operand(node: exp.Expression) -> exp.Expression:
+def _operand(node: exp.Expr) -> exp.Expr:
     if isinstance(node, (exp.Binary, exp.Unary, exp.Between, exp.In)) and not isinstance(node, exp.Paren):
         return with_kind(exp.Paren(this=node), kind(node))
     return node
 
 
-def _branch(node: exp.Expression, wanted: str) -> exp.Expression:
+def _branch(node: exp.Expr, wanted: str) -> exp.Expr:
     if kind(node) == "null" or wanted in ("", "null"):
         return node
     return _firm(cast(node, wanted))
 
 
-def _compared(node: exp.Expression) -> list[exp.Expression]:
+def _compared(node: exp.Expr) -> list[exp.Expr]:
     if isinstance(node, exp.In):
         return [node.this, *node.expressions, *([node.args["query"]] if node.args.get("query") else [])]
     if isinstance(node, exp.Between):
@@ -306,7 +305,7 @@ def _compared(node: exp.Expression) -> list[exp.Expression]:
     return [node.this, node.expression]
 
 
-def _meet(nodes: list[exp.Expression]) -> None:
+def _meet(nodes: list[exp.Expr]) -> None:
     kinds = {kind(node) for node in nodes} - {"null", ""}
     families = {family(name) for name in kinds}
     if families == {"string", "time"}:
@@ -333,7 +332,7 @@ def _fits_float32(value: float) -> bool:
         return False
 
 
-def _put(node: exp.Expression, wanted: str) -> None:
+def _put(node: exp.Expr, wanted: str) -> None:
     if kind(node) in ("null", "", wanted) or isinstance(node.parent, exp.Cast):
         return
     parent, key, index = node.parent, node.arg_key, node.index
@@ -343,7 +342,7 @@ def _put(node: exp.Expression, wanted: str) -> None:
         parent.set(key, cast(node, wanted), index)
 
 
-def _bring(node: exp.Expression, function: Function) -> None:
+def _bring(node: exp.Expr, function: Function) -> None:
     """Cast a call's arguments to what the function asks for."""
     holder = node.expressions[0] if node.expressions and isinstance(node.expressions[0], exp.Distinct) else node
     arguments = holder.expressions
@@ -365,7 +364,7 @@ def _bring(node: exp.Expression, function: Function) -> None:
     holder.set("expressions", brought)
 
 
-def _rounded(arguments: list[exp.Expression]) -> exp.Expression:
+def _rounded(arguments: list[exp.Expr]) -> exp.Expr:
     places = int(_constant(arguments[1]) or 0) if len(arguments) > 1 else 0
     if places == 0:
         return _call("round", arguments[0])
@@ -377,14 +376,14 @@ def _rounded(arguments: list[exp.Expression]) -> exp.Expression:
 
 
 @cache
-def _template(text: str) -> exp.Expression:
+def _template(text: str) -> exp.Expr:
     return parse_one(text, dialect=Dialect)
 
 
-def _filled(text: str, arguments: list[exp.Expression]) -> exp.Expression:
+def _filled(text: str, arguments: list[exp.Expr]) -> exp.Expr:
     """Put arguments into a template's places.
 
-    Raises QueryError where calls within calls have grown past a bound: an argument may stand in two places of a template.
+    Raises QueryError where calls within calls grow past a bound: an argument may stand in two places of a template.
     """
     tree = exp.Tuple(expressions=[_template(text).copy()])
     places = [c for c in tree.find_all(exp.Column) if c.name.startswith("_") and c.name[1:].isdigit()]
@@ -393,12 +392,12 @@ def _filled(text: str, arguments: list[exp.Expression]) -> exp.Expression:
     for place in places:
         value = arguments[max(int(place.name[1:]) - 1, 0)].copy()
         place.replace(value if isinstance(place.parent, (exp.Anonymous, exp.Tuple, exp.Cast)) else _operand(value))
-    filled: exp.Expression = tree.expressions[0]
+    filled: exp.Expr = tree.expressions[0]
     filled.pop()
     return filled
 
 
-def _is_soft(node: exp.Expression) -> bool:
+def _is_soft(node: exp.Expr) -> bool:
     """Whether an engine might give an expression another type than ours."""
     if isinstance(node, (exp.Paren, exp.Neg)):
         return _is_soft(node.this)

@@ -1,10 +1,11 @@
 """SQL text to a syntax tree.
 
-The default dialect, `sql`, has PostgreSQL's spelling. It is read by sqlglot's DuckDB parser, not its PostgreSQL one: DuckDB's
-grammar is PostgreSQL's own with the additions that Skyhouse's language has too (``GROUP BY ALL``, ``QUALIFY``,
-``* EXCLUDE``, ``SEMI JOIN``, ``//``, lists, lambdas), and the PostgreSQL parser refuses those. Three things are set right:
+The default dialect, `sql`, has PostgreSQL's spelling. It is read by sqlglot's DuckDB parser, not its PostgreSQL one:
+DuckDB's grammar is PostgreSQL's own with the additions that Skyhouse's language has too (``GROUP BY ALL``, ``QUALIFY``,
+``* EXCLUDE``, ``SEMI JOIN``, ``//``, lists, lambdas), and the PostgreSQL parser refuses those. Three things are set
+right:
 
-- no function is known to the parser, so that each call keeps the name it was written with and `functions` alone decides;
+- no function is known to the parser: each call keeps the name it was written with, and `functions` alone decides;
 - ``FLOAT`` is 64 bits as in PostgreSQL (DuckDB's is 32), ``REAL`` is 32;
 - ``0x10`` is a number.
 
@@ -14,16 +15,29 @@ Each node that the parser gives a place also gets the text it came from, so that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.duckdb import DuckDBParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from skyhouse.errors import InputError, QueryError, SkyhouseError
 
-__all__ = ["DIALECTS", "MAX_DEPTH", "MAX_LENGTH", "MAX_TOKENS", "Dialect", "Place", "fault", "parse", "parse_items", "parse_order", "written"]
+__all__ = [
+    "DIALECTS",
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_TOKENS",
+    "Dialect",
+    "Place",
+    "fault",
+    "parse",
+    "parse_items",
+    "parse_order",
+    "written",
+]
 
 DIALECTS = ("sql",)
 MAX_LENGTH = 1_000_000
@@ -57,12 +71,12 @@ class Dialect(DuckDB):
         HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
         KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}
 
-    class Parser(DuckDB.Parser):
-        FUNCTIONS = {}  # noqa: RUF012 - sqlglot reads it from the class
-        FUNCTION_PARSERS = {  # noqa: RUF012
-            name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+    class Parser(DuckDBParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
         }
-        NO_PAREN_FUNCTIONS = {}  # noqa: RUF012
+        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
 
 
 def parse(text: str, dialect: str = "sql") -> exp.Query:
@@ -92,7 +106,7 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
     return tree
 
 
-def parse_items(text: str) -> list[exp.Expression]:
+def parse_items(text: str) -> list[exp.Expr]:
     """Return the expressions of a select list's text ("a, b + 1 AS c").
 
     Raises QueryError.
@@ -121,12 +135,12 @@ def _clause(text: str, lead: str) -> exp.Select:
     return tree
 
 
-def _parsed(whole: str, clause: str | None) -> list[exp.Expression]:
+def _parsed(whole: str, clause: str | None) -> list[exp.Expr]:
     shown = whole if clause is None else clause
     shift = 0 if clause is None else 1
     if len(whole) > MAX_LENGTH:
         raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
-    tokens = _tokens(whole, shown, shift)
+    tokens = _tokens(whole, shown)
     _bounded(tokens, shown, shift)
     try:
         trees = [tree for tree in Dialect().parser().parse(tokens, whole) if tree is not None]
@@ -144,14 +158,16 @@ def _parsed(whole: str, clause: str | None) -> list[exp.Expression]:
         raise QueryError(str(error)) from error
     for tree in trees:
         for node in tree.walk():
-            meta = dict(node._meta) if node._meta else {}
+            meta = dict(node._meta or {})  # noqa: SLF001 - asking for .meta would give every node a dictionary
             if "line" in meta:
                 node.meta.clear()
-                node.meta["place"] = Place(shown, max(meta["line"] - shift, 1), meta["col"] - (meta["end"] - meta["start"]))
+                node.meta["place"] = Place(
+                    shown, max(meta["line"] - shift, 1), meta["col"] - (meta["end"] - meta["start"])
+                )
     return trees
 
 
-def _tokens(text: str, shown: str | None = None, shift: int = 0) -> list[Token]:
+def _tokens(text: str, shown: str | None = None) -> list[Token]:
     try:
         return list(Dialect().tokenize(text))
     except TokenError as error:
@@ -191,9 +207,9 @@ def _plain(problem: str) -> str:
     return problem[:1].lower() + problem[1:]
 
 
-def fault(kind: type[E], problem: str, node: exp.Expression | None) -> E:
+def fault(kind: type[E], problem: str, node: exp.Expr | None) -> E:
     """Return an error of the kind that points at a node, where the node or one below it knows its place."""
-    places = [part.meta["place"] for part in node.walk() if part._meta and "place" in part.meta] if node else []
+    places = [part.meta["place"] for part in node.walk() if "place" in part.meta] if node else []
     if not places:
         return kind(problem)
     first = min(places, key=lambda place: (place.line, place.column))
@@ -201,6 +217,6 @@ def fault(kind: type[E], problem: str, node: exp.Expression | None) -> E:
     return located if issubclass(kind, QueryError) else kind(str(located))  # type: ignore[return-value]
 
 
-def written(node: exp.Expression) -> str:
+def written(node: exp.Expr) -> str:
     """Return an expression as text in Skyhouse's own SQL, functions spelled as they were."""
     return node.sql(dialect=Dialect, normalize_functions=False, comments=False)

@@ -21,8 +21,8 @@ from skyhouse.query.relation import Tables
 from skyhouse.query.resolve import resolve
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["Context", "Grouped", "Query", "Run"]
 
@@ -69,8 +69,8 @@ class Run:
 class Query:
     """Rows that are asked for but not yet fetched.
 
-    A query comes from `Lake.sql` or `Lake.table`. Verbs give new queries; expressions in them are written in SQL. Rows are
-    fetched by `to_arrow` and its kin, by iteration over Arrow batches, or by printing the query, which fetches ten.
+    A query comes from `Lake.sql` or `Lake.table`. Verbs give new queries; expressions in them are written in SQL. Rows
+    are fetched by `to_arrow` and its kin, by iteration over Arrow batches, or by printing the query, which fetches ten.
 
         lake.table("manga.spaxels").where("good").group_by("plateifu").select("plateifu", n="count(*)").to_pandas()
     """
@@ -100,15 +100,15 @@ class Query:
 
     def where(self, *conditions: str) -> Query:
         """Keep the rows for which all conditions are true: ``where("good", "z < 0.05")``."""
-        return self._with(verbs.where(self.tree, conditions))
+        return self.then(verbs.where(self.tree, conditions))
 
     def select(self, *columns: str, **named: str) -> Query:
         """Compute columns: ``select("plateifu", n="count(*)")``; an aggregate makes one row of all."""
-        return self._with(verbs.select(self.tree, columns, named))
+        return self.then(verbs.select(self.tree, columns, named))
 
     def with_columns(self, **named: str) -> Query:
         """Add columns to those that are there; a name that is there already is replaced in its place."""
-        return self._with(verbs.with_columns(self.tree, named, [column.name for column in self.columns]))
+        return self.then(verbs.with_columns(self.tree, named, [column.name for column in self.columns]))
 
     def group_by(self, *keys: str) -> Grouped:
         """Group rows by keys; `Grouped.select` says what is made of each group."""
@@ -121,33 +121,34 @@ class Query:
 
         `how` is inner, left, right, full, semi, anti or cross. Of two columns of one name the right one gets ``_1``.
         """
-        return self._with(verbs.join(self.tree, other.tree, on, how))
+        return self.then(verbs.join(self.tree, other.tree, on, how))
 
     def order_by(self, *terms: str) -> Query:
         """Sort: ``order_by("n DESC", "plateifu")``. NULLs come last."""
-        return self._with(verbs.order_by(self.tree, terms))
+        return self.then(verbs.order_by(self.tree, terms))
 
     def limit(self, rows: int, offset: int = 0) -> Query:
         """Keep so many rows, after the first `offset`."""
-        return self._with(verbs.limit(self.tree, rows, offset))
+        return self.then(verbs.limit(self.tree, rows, offset))
 
     def union(self, other: Query, all: bool = True) -> Query:  # noqa: A002 - SQL's word
         """Put the rows of another query below these, column by column; ``all=False`` keeps one of equal rows."""
-        return self._with(verbs.union(self.tree, other.tree, all))
+        return self.then(verbs.union(self.tree, other.tree, all))
 
     def distinct(self) -> Query:
         """Keep one of each set of equal rows."""
-        return self._with(verbs.distinct(self.tree))
+        return self.then(verbs.distinct(self.tree))
 
     def sample(self, fraction: float | None = None, n: int | None = None, seed: int = 0) -> Query:
         """Keep a share of the rows, from 0 to 1, or n of them; the same ones on every engine for the same seed."""
-        return self._with(verbs.sample(self.tree, fraction, n, seed))
+        return self.then(verbs.sample(self.tree, fraction, n, seed))
 
     def on(self, engine: str) -> Query:
         """Return the same query for one engine, "duckdb" or "spark"."""
         return replace(self, engine=_engine(engine))
 
-    def _with(self, tree: exp.Query) -> Query:
+    def then(self, tree: exp.Query) -> Query:
+        """Return another query of the same lake and engine, checked."""
         query = replace(self, tree=tree)
         _ = query.columns
         return query
@@ -192,21 +193,21 @@ class Query:
         """Return the rows as an Arrow table, units in the fields' metadata."""
         return self.batches().read_all()
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas DataFrame. Raises MissingPackage."""
         try:
-            import pandas  # noqa: F401 - pyarrow would raise a less helpful error
+            import pandas as pd  # noqa: F401 - pyarrow would raise a less helpful error
         except ImportError as error:
             raise MissingPackage("pandas is not installed; pip install 'skyhouse[pandas]'") from error
         return self.to_arrow().to_pandas()
 
-    def to_polars(self) -> polars.DataFrame:
+    def to_polars(self) -> pl.DataFrame:
         """Return the rows as a Polars DataFrame. Raises MissingPackage."""
         try:
-            import polars
+            import polars as pl
         except ImportError as error:
             raise MissingPackage("polars is not installed; pip install 'skyhouse[polars]'") from error
-        return polars.DataFrame(self.to_arrow())
+        return pl.DataFrame(self.to_arrow())
 
     def to_astropy(self) -> Any:
         """Return the rows as an astropy QTable; columns with a unit are Quantities."""
@@ -256,7 +257,7 @@ class Grouped:
 
     def select(self, *columns: str, **named: str) -> Query:
         """Return one row for each group: ``select("plateifu", n="count(*)")``."""
-        return self.query._with(verbs.grouped(self.query.tree, self.keys, columns, named))
+        return self.query.then(verbs.grouped(self.query.tree, self.keys, columns, named))
 
 
 def _engine(name: str | None) -> str | None:

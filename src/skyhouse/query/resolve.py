@@ -1,8 +1,8 @@
 """Names to tables, columns and functions; types to expressions; and the gate: what the language lacks is refused here.
 
-`resolve` takes the tree of a query and gives back a copy in which every table is a relation of the lake, every column is
-qualified and spelled as its table spells it, ``*`` is written out, each result column has its name, and each expression
-knows its kind (see `kinds`). All errors that a query can be blamed for are raised here, before any engine is asked.
+`resolve` takes the tree of a query and gives back a copy in which every table is a relation of the lake, every column
+is qualified and spelled as its table spells it, ``*`` is written out, each result column has its name, and each
+expression knows its kind (see `kinds`). All errors that a query can be blamed for are raised here, before any engine is asked.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ class _Resolver:
 
     # -- queries ---------------------------------------------------------------------------------------------
 
-    def query(
-        self, node: exp.Expression, outer: Scope | None, ctes: dict[str, tuple[Column, ...]]
-    ) -> tuple[Column, ...]:
+    def query(self, node: exp.Expr, outer: Scope | None, ctes: dict[str, tuple[Column, ...]]) -> tuple[Column, ...]:
         ctes = self._with(node, outer, ctes)
         if isinstance(node, exp.Select):
             return self._select(node, outer, ctes)
@@ -84,7 +82,7 @@ class _Resolver:
         raise fault(QueryError, f"{type(node).__name__.upper()} cannot be used as a query here", node)
 
     def _with(
-        self, node: exp.Expression, outer: Scope | None, ctes: dict[str, tuple[Column, ...]]
+        self, node: exp.Expr, outer: Scope | None, ctes: dict[str, tuple[Column, ...]]
     ) -> dict[str, tuple[Column, ...]]:
         clause = node.args.get("with_")
         if clause is None:
@@ -135,7 +133,7 @@ class _Resolver:
             sampled(node, sample, scope)
         self._stars(node, scope)
         _name_items(node)
-        named = [item for item in node.expressions if item.args["alias"].meta.pop("named", False)]
+        named = [item for item in node.expressions if item.meta.pop("named", False)]
         scope.aliases = {item.alias.lower(): item.this.copy() for item in named}
         for window in node.args.get("windows") or []:
             checked.window(window)
@@ -165,7 +163,7 @@ class _Resolver:
             self._join(join, scope)
         return scope
 
-    def _source(self, node: exp.Expression, scope: Scope) -> Source:
+    def _source(self, node: exp.Expr, scope: Scope) -> Source:
         if isinstance(node, exp.Subquery):
             _only(node, {"this", "alias", "sample"}, "a query in FROM")
             columns = _renamed(node, self.query(node.this, None, scope.ctes))
@@ -243,7 +241,7 @@ class _Resolver:
     # -- SELECT ----------------------------------------------------------------------------------------------
 
     def _stars(self, node: exp.Select, scope: Scope) -> None:
-        items: list[exp.Expression] = []
+        items: list[exp.Expr] = []
         for item in node.expressions:
             star = item.this if isinstance(item, exp.Column) and isinstance(item.this, exp.Star) else item
             if not isinstance(star, exp.Star):
@@ -255,15 +253,17 @@ class _Resolver:
             raise fault(QueryError, "SELECT has no columns left", node)
         node.set("expressions", items)
 
-    def _group(self, node: exp.Select, checked: Expressions) -> list[exp.Expression] | None:
+    def _group(self, node: exp.Select, checked: Expressions) -> list[exp.Expr] | None:
         group = node.args.get("group")
         if group is None:
             return None
         _only(group, {"expressions", "all"}, "GROUP BY")
         items = node.expressions
         if group.args.get("all"):
-            keys: list[exp.Expression] = [
-                item.this.copy() for item in items if not checked.is_aggregate(item.this) and _reads_columns(item.this)
+            keys: list[exp.Expr] = [
+                item.copy()
+                for item in (item.unalias() for item in items)
+                if not checked.is_aggregate(item) and item.find(exp.Column) is not None
             ]
             node.set("group", exp.Group(expressions=keys) if keys else None)
             return keys
@@ -271,7 +271,7 @@ class _Resolver:
         for key in list(group.expressions):
             place = _ordinal(key, len(items), "GROUP BY")
             if place is not None:
-                keys.append(items[place].this.copy())
+                keys.append(items[place].unalias().copy())
                 continue
             holder = exp.Paren(this=key)
             checked.plain(holder, "GROUP BY")
@@ -280,7 +280,7 @@ class _Resolver:
         return keys
 
     def _tail(
-        self, node: exp.Expression, checked: Expressions, columns: Sequence[Column], outputs_only: bool = False
+        self, node: exp.Expr, checked: Expressions, columns: Sequence[Column], outputs_only: bool = False
     ) -> None:
         order = node.args.get("order")
         if order is not None:
@@ -289,8 +289,7 @@ class _Resolver:
                 if not isinstance(term, exp.Ordered) or term.args.get("with_fill"):
                     raise fault(QueryError, "this ORDER BY is not part of the language", term)
                 if isinstance(term.this, exp.Var) and term.name.upper() == "ALL":
-                    for column in columns:
-                        terms.append(_ordered(_output(column), term))
+                    terms.extend(_ordered(_output(column), term) for column in columns)
                     continue
                 self._order_term(term, checked, columns, outputs_only)
                 terms.append(term)
@@ -330,16 +329,16 @@ class _Resolver:
 # -- helpers ------------------------------------------------------------------------------------------------------
 
 
-def _only(node: exp.Expression, allowed: Iterable[str], what: str) -> None:
+def _only(node: exp.Expr, allowed: Iterable[str], what: str) -> None:
     known = set(allowed)
     for key, value in node.args.items():
         if key not in known and value and value != [None]:
             word = key.strip("_").replace("_", " ")
-            at = value if isinstance(value, exp.Expression) else node
+            at = value if isinstance(value, exp.Expr) else node
             raise fault(QueryError, f"{word!r} in {what} is not part of the language", at)
 
 
-def _renamed(node: exp.Expression, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+def _renamed(node: exp.Expr, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     alias = node.args.get("alias")
     if isinstance(alias, exp.TableAlias) and alias.args.get("columns"):
         raise fault(
@@ -348,7 +347,7 @@ def _renamed(node: exp.Expression, columns: tuple[Column, ...]) -> tuple[Column,
     return columns
 
 
-def _expanded(star: exp.Star, table: exp.Identifier | None, scope: Scope) -> Iterator[exp.Expression]:
+def _expanded(star: exp.Star, table: exp.Identifier | None, scope: Scope) -> Iterator[exp.Expr]:
     _only(star, {"except_", "replace"}, "*")
     replaced = {item.alias.lower(): item for item in star.args.get("replace") or []}
     left_out = {}
@@ -383,7 +382,7 @@ def _expanded(star: exp.Star, table: exp.Identifier | None, scope: Scope) -> Ite
 def _name_items(node: exp.Select) -> None:
     """Give every item its result name: the alias as written, a column's own name, or the expression's text if short."""
     taken: set[str] = set()
-    named = []
+    named: list[tuple[str, exp.Expr, bool]] = []
     for item in node.expressions:
         if isinstance(item, exp.Alias):
             name, inner, given = item.alias, item.this, True
@@ -405,13 +404,16 @@ def _name_items(node: exp.Select) -> None:
         while not given and free.lower() in taken:
             free, count = f"{name}_{count}", count + 1
         taken.add(free.lower())
-        alias = exp.to_identifier(free, quoted=True)
-        alias.meta["named"] = given or free != name
-        items.append(exp.Alias(this=inner, alias=alias))
+        if "column" in inner.meta and not given and free == name:
+            items.append(inner)  # written out from *
+            continue
+        new = exp.Alias(this=inner, alias=exp.Identifier(this=free, quoted=True))
+        new.meta["named"] = given
+        items.append(new)
     node.set("expressions", items)
 
 
-def _ordinal(node: exp.Expression, count: int, clause: str) -> int | None:
+def _ordinal(node: exp.Expr, count: int, clause: str) -> int | None:
     if not isinstance(node, exp.Literal) or node.is_string:
         return None
     if not node.name.isdigit() or not 1 <= int(node.name) <= count:
@@ -419,31 +421,27 @@ def _ordinal(node: exp.Expression, count: int, clause: str) -> int | None:
     return int(node.name) - 1
 
 
-def _output(column: Column) -> exp.Expression:
+def _output(column: Column) -> exp.Expr:
     node = exp.column(exp.to_identifier(column.name, quoted=True))
     node.meta["column"] = column
     node.meta["output"] = True
     return with_kind(node, column.type)
 
 
-def _ordered(node: exp.Expression, like: exp.Ordered) -> exp.Ordered:
+def _ordered(node: exp.Expr, like: exp.Ordered) -> exp.Ordered:
     return exp.Ordered(this=node, desc=like.args.get("desc"), nulls_first=like.args.get("nulls_first"))
 
 
-def _items(term: exp.Ordered) -> list[exp.Expression]:
+def _items(term: exp.Ordered) -> list[exp.Expr]:
     select = term.find_ancestor(exp.Query)
-    return [item.this for item in select.expressions] if isinstance(select, exp.Select) else []
+    return [item.unalias() for item in select.expressions] if isinstance(select, exp.Select) else []
 
 
-def _reads_columns(node: exp.Expression) -> bool:
-    return node.find(exp.Column) is not None
-
-
-def _conform(side: exp.Expression, columns: tuple[Column, ...], wanted: tuple[Column, ...]) -> None:
+def _conform(side: exp.Expr, columns: tuple[Column, ...], wanted: tuple[Column, ...]) -> None:
     """Cast the columns of one side of a set operation where the sides' types differ."""
-    if all(have.type == want.type or have.type == "null" for have, want in zip(columns, wanted, strict=True)):
+    if all(have.type in (want.type, "null") for have, want in zip(columns, wanted, strict=True)):
         return
-    items: list[exp.Expression] = []
+    items: list[exp.Expr] = []
     for have, want in zip(columns, wanted, strict=True):
         column = exp.column(exp.to_identifier(have.name, quoted=True), table=exp.to_identifier("side", quoted=True))
         items.append(exp.alias_(cast(with_kind(column, have.type), want.type), have.name, quoted=True))
@@ -456,12 +454,12 @@ def _conform(side: exp.Expression, columns: tuple[Column, ...], wanted: tuple[Co
     )
 
 
-def _check_grouping(node: exp.Select, keys: list[exp.Expression], scope: Scope) -> None:
+def _check_grouping(node: exp.Select, keys: list[exp.Expr], scope: Scope) -> None:
     """Refuse a column that is neither grouped by nor inside an aggregate."""
     own = {source.alias for source in scope.sources}
     clauses = [*node.expressions]
     clauses += [node.args[name] for name in ("having", "qualify", "order") if node.args.get(name)]
-    pending: list[exp.Expression] = list(clauses)
+    pending: list[exp.Expr] = list(clauses)
     while pending:
         part = pending.pop()
         if part in keys or part.meta.get("aggregate"):

@@ -35,7 +35,7 @@ def replace_columns(text: str, replacement: Callable[[str], str | None]) -> str:
     return written(holder.this)
 
 
-def _one(text: str) -> exp.Expression:
+def _one(text: str) -> exp.Expr:
     items = parse_items(text)
     if len(items) != 1:
         raise QueryError(f"one expression is needed, and {text!r} has {len(items)}")

@@ -19,7 +19,7 @@ __all__ = ["sampled"]
 _SPAN = 16**8
 
 
-def sampled(node: exp.Expression, sample: exp.TableSample, scope: Scope) -> None:
+def sampled(node: exp.Expr, sample: exp.TableSample, scope: Scope) -> None:
     """Put a sample into a table or query of FROM, or into a SELECT, in place.
 
     Raises QueryError for a sample that is neither a percentage from 0 to 100 nor a whole number of rows, and for a
@@ -37,7 +37,7 @@ def sampled(node: exp.Expression, sample: exp.TableSample, scope: Scope) -> None
         return
     source = scope.sources[0]
     alias = exp.TableAlias(this=exp.to_identifier(source.alias, quoted=True))
-    items: list[exp.Expression] = [exp.Star()]
+    items: list[exp.Expr] = [exp.Star()]
     inner = exp.Select(expressions=items)
     node.replace(exp.Subquery(this=inner, alias=alias))
     inner.set("from_", exp.From(this=node))
@@ -45,7 +45,7 @@ def sampled(node: exp.Expression, sample: exp.TableSample, scope: Scope) -> None
     inner.meta["passes"] = source
 
 
-def _into(select: exp.Select, digest: exp.Expression, given: exp.Literal, by_percent: bool) -> None:
+def _into(select: exp.Select, digest: exp.Expr, given: exp.Literal, by_percent: bool) -> None:
     if by_percent:
         share = float(given.name)
         if not 0 <= share <= 100:
@@ -66,11 +66,11 @@ def _into(select: exp.Select, digest: exp.Expression, given: exp.Literal, by_per
     select.set("limit", exp.Limit(expression=exp.Literal.number(given.name)))
 
 
-def _digest(scope: Scope, seed: str, sample: exp.TableSample) -> exp.Expression:
+def _digest(scope: Scope, seed: str, sample: exp.TableSample) -> exp.Expr:
     chosen = [column for source in scope.sources if not source.hidden for column in _identity(source)]
     if not chosen:
         raise fault(QueryError, "a sample needs an integer or text column to choose rows by", sample)
-    text: exp.Expression = with_kind(exp.Literal.string(f"{seed}:"), "string")
+    text: exp.Expr = with_kind(exp.Literal.string(f"{seed}:"), "string")
     for column in chosen:
         empty = with_kind(exp.Literal.string(""), "string")
         as_text = cast(column, "string")
@@ -80,7 +80,7 @@ def _digest(scope: Scope, seed: str, sample: exp.TableSample) -> exp.Expression:
     return with_kind(exp.Anonymous(this="md5", expressions=[text]), "string")
 
 
-def _identity(source: Source) -> list[exp.Expression]:
+def _identity(source: Source) -> list[exp.Expr]:
     key = source.relation.join_key if source.relation is not None else ()
     if key:
         return [source.column(source.columns[name.lower()]) for name in key]

@@ -15,7 +15,7 @@ from skyhouse.query.relation import Relation
 __all__ = ["Scope", "Source", "by_lower"]
 
 
-def by_lower(columns: tuple[Column, ...], node: exp.Expression) -> dict[str, Column]:
+def by_lower(columns: tuple[Column, ...], node: exp.Expr) -> dict[str, Column]:
     """Return the columns by their names in lower case; raises QueryError where two differ in case only."""
     found = {column.name.lower(): column for column in columns}
     if len(found) < len(columns):
@@ -37,7 +37,7 @@ class Source:
         """Return a node that reads one of the source's columns, and note the reading."""
         self.reads.add(column.name)
         node = exp.Column(
-            this=exp.to_identifier(column.name, quoted=True), table=exp.to_identifier(self.alias, quoted=True)
+            this=exp.Identifier(this=column.name, quoted=True), table=exp.Identifier(this=self.alias, quoted=True)
         )
         node.meta["column"] = column
         with_kind(node, column.type)
@@ -59,8 +59,8 @@ class Scope:
     sources: list[Source]
     outer: Scope | None
     ctes: dict[str, tuple[Column, ...]]
-    merged: dict[str, exp.Expression] = field(default_factory=dict)
-    aliases: dict[str, exp.Expression] = field(default_factory=dict)
+    merged: dict[str, exp.Expr] = field(default_factory=dict)
+    aliases: dict[str, exp.Expr] = field(default_factory=dict)
 
     def named(self, name: str) -> Source | None:
         """Return the source of an alias, or None."""
@@ -73,7 +73,7 @@ class Scope:
             free, count = f"{name}_{count}", count + 1
         return free
 
-    def add(self, source: Source, node: exp.Expression) -> None:
+    def add(self, source: Source, node: exp.Expr) -> None:
         """Add a source; raises QueryError where its alias is taken."""
         if self.named(source.alias):
             raise fault(QueryError, f"two tables in FROM are called {source.alias!r}; give one an alias (AS ...)", node)
@@ -93,7 +93,7 @@ class Scope:
                 rest.append((source, column))
         return [*first.values(), *rest]
 
-    def merge(self, right: Source, name: exp.Expression, side: str) -> exp.Expression:
+    def merge(self, right: Source, name: exp.Expr, side: str) -> exp.Expr:
         """Return the equality that USING stands for, and let the bare name mean the side that always has a value."""
         low = name.name.lower()
         column = right.columns.get(low)
@@ -101,7 +101,7 @@ class Scope:
             raise fault(
                 UnknownColumn, f"no column {name.name!r} in {right.title}{did_you_mean(name.name, right.columns)}", name
             )
-        left: exp.Expression
+        left: exp.Expr
         if low in self.merged:
             left = self.merged[low].copy()
         else:
@@ -126,14 +126,14 @@ class Scope:
             self.merged[low] = own.copy() if side == "RIGHT" else left.copy()
         return with_kind(exp.EQ(this=left, expression=own), "bool")
 
-    def ambiguous(self, node: exp.Expression, found: list[Source]) -> QueryError:
+    def ambiguous(self, node: exp.Expr, found: list[Source]) -> QueryError:
         """Return the error for a bare name that several sources have."""
         where = " and ".join(s.title for s in found)
         return fault(
             QueryError, f"column {node.name!r} is ambiguous: it is in {where}; write {found[0].alias}.{node.name}", node
         )
 
-    def find(self, node: exp.Column) -> exp.Expression | None:
+    def find(self, node: exp.Column) -> exp.Expr | None:
         """Return the qualified column that a name stands for, from here outwards, or None.
 
         Raises QueryError for an ambiguous name and UnknownColumn for a table's unknown column.
@@ -161,8 +161,7 @@ class Scope:
         if node.args.get("db"):
             full = f"{node.args['db'].name}.{node.table}".lower()
             return next((s for s in self.sources if s.relation and s.relation.name.lower() == full), None)
-        source = self.named(node.table)
-        return source
+        return self.named(node.table)
 
     def unknown(self, node: exp.Column) -> UnknownColumn:
         """Return the error for a column that no source has."""

@@ -1,6 +1,6 @@
 """Which unit, UCD and description a result column keeps.
 
-A column keeps all three, and so do its least and greatest value. The unit alone survives mean, median, sum and quantiles,
+A column keeps all three, and so do its least and greatest value. The unit alone survives mean, median, sum, quantiles,
 ``coalesce`` and ``CASE`` over one unit, sums and differences of one unit, and scaling by a number. All else has none:
 a unit that would need arithmetic of units is left out rather than guessed.
 """
@@ -24,10 +24,12 @@ _SAME_UNIT = frozenset(
 _CHOICES = frozenset({"coalesce", "ifnull", "greatest", "least", "nullif"})
 
 
-def column_of(node: exp.Expression, name: str) -> Column:
+def column_of(node: exp.Expr, name: str) -> Column:
     """Return the result column of a resolved expression."""
     kept = _whole(node)
     if kept is not None:
+        if kept.name == name and kept.type == kind(node):
+            return kept
         return replace(kept, name=name, type=kind(node))
     return Column(name, kind(node), unit=unit_of(node))
 
@@ -43,7 +45,7 @@ def either(a: Column, b: Column, kind: str) -> Column:
     )
 
 
-def unit_of(node: exp.Expression) -> str:
+def unit_of(node: exp.Expr) -> str:
     """Return the unit that survives a resolved expression; empty for none."""
     column = node.meta.get("column")
     if isinstance(column, Column):
@@ -73,7 +75,7 @@ def unit_of(node: exp.Expression) -> str:
     return ""
 
 
-def _whole(node: exp.Expression) -> Column | None:
+def _whole(node: exp.Expr) -> Column | None:
     while isinstance(node, (exp.Paren, exp.Filter, exp.Window)):
         node = node.this
     column = node.meta.get("column")
@@ -84,13 +86,13 @@ def _whole(node: exp.Expression) -> Column | None:
     return None
 
 
-def _agreed(nodes: list[exp.Expression | None]) -> str:
+def _agreed(nodes: list[exp.Expr | None]) -> str:
     """Return the unit of all parts; a bare number or NULL agrees with any."""
     found = {unit_of(node) for node in nodes if node is not None and not _number(node) and kind(node) != "null"}
     return found.pop() if len(found) == 1 else ""
 
 
-def _number(node: exp.Expression) -> bool:
+def _number(node: exp.Expr) -> bool:
     if isinstance(node, (exp.Paren, exp.Neg)):
         return _number(node.this)
     return isinstance(node, exp.Literal) and not node.is_string

@@ -122,9 +122,8 @@ def order_by(tree: exp.Query, texts: Iterable[str]) -> exp.Query:
 
 def limit(tree: exp.Query, rows: int, offset: int) -> exp.Query:
     """Keep the first rows after the offset."""
-    for name, value in (("limit", rows), ("offset", offset)):
-        if not isinstance(value, int) or value < 0:
-            raise InputError(f"{name} takes a whole number from 0, not {value!r}")
+    if rows < 0 or offset < 0:
+        raise InputError(f"limit takes whole numbers from 0, not {rows} and {offset}")
     new = _nested(tree) if _has(tree, "limit", "offset") else tree.copy()
     new.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
     if offset:
@@ -154,7 +153,7 @@ def sample(tree: exp.Query, fraction: float | None, rows: int | None, seed: int)
         raise InputError("sample takes either a fraction or n")
     if fraction is not None and not 0 <= fraction <= 1:
         raise InputError(f"a fraction is from 0 to 1, not {fraction!r}")
-    if rows is not None and (not isinstance(rows, int) or rows < 0):
+    if rows is not None and rows < 0:
         raise InputError(f"n is a whole number from 0, not {rows!r}")
     chosen = exp.TableSample(seed=exp.Literal.number(seed))
     if fraction is not None:
@@ -169,14 +168,14 @@ def sample(tree: exp.Query, fraction: float | None, rows: int | None, seed: int)
 # -- helpers ------------------------------------------------------------------------------------------------------
 
 
-def _one(text: str) -> exp.Expression:
+def _one(text: str) -> exp.Expr:
     items = parse_items(text)
     if len(items) != 1 or isinstance(items[0], exp.Alias):
         raise QueryError(f"one expression without AS is needed, not {text!r}")
     return items[0]
 
 
-def _items(texts: Iterable[str], named: Mapping[str, str]) -> list[exp.Expression]:
+def _items(texts: Iterable[str], named: Mapping[str, str]) -> list[exp.Expr]:
     items = [item for text in texts for item in parse_items(text)]
     return [
         *items,
@@ -184,7 +183,7 @@ def _items(texts: Iterable[str], named: Mapping[str, str]) -> list[exp.Expressio
     ]
 
 
-def _gathers(items: Iterable[exp.Expression]) -> bool:
+def _gathers(items: Iterable[exp.Expr]) -> bool:
     """Whether an item needs to see all rows: an aggregate or a window."""
     for item in items:
         for call in item.find_all(exp.Anonymous, exp.Window):
@@ -210,12 +209,12 @@ def _bare(tree: exp.Query, *unwanted: str) -> exp.Select:
     return _nested(tree)
 
 
-def _is_star(node: exp.Expression) -> bool:
+def _is_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) and not any(node.args.values())
 
 
 def _nested(tree: exp.Query) -> exp.Select:
-    """Return a SELECT around a query. Its order moves out (SQL gives a query in FROM none), and stays for a limit too."""
+    """Return a SELECT around a query. Its order moves out, for SQL gives a query in FROM none; a limit keeps it too."""
     outer = exp.Select(expressions=[exp.Star()], from_=exp.From(this=_source(tree, "")))
     order = tree.args.get("order")
     names = {item.alias_or_name.lower() for item in tree.selects}
@@ -226,7 +225,7 @@ def _nested(tree: exp.Query) -> exp.Select:
     return outer
 
 
-def _names_output(node: exp.Expression, names: set[str]) -> bool:
+def _names_output(node: exp.Expr, names: set[str]) -> bool:
     return isinstance(node, exp.Column) and not node.table and ("*" in names or node.name.lower() in names)
 
 
@@ -237,7 +236,7 @@ def _keep_order(select: exp.Select) -> None:
         term.this.meta["inner"] = True
 
 
-def _source(tree: exp.Query, alias: str) -> exp.Expression:
+def _source(tree: exp.Query, alias: str) -> exp.Expr:
     """Return a query as FROM takes it: a bare table as itself, all else in parentheses."""
     if (
         isinstance(tree, exp.Select)
@@ -246,7 +245,7 @@ def _source(tree: exp.Query, alias: str) -> exp.Expression:
     ):
         only = tree.args["from_"].this
         if isinstance(only, exp.Table) and len(tree.expressions) == 1 and not only.args.get("sample"):
-            node: exp.Expression = only.copy()
+            node: exp.Expr = only.copy()
             if alias:
                 node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
             return node
