@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -288,3 +289,18 @@ def test_nan_sorts_before_null_and_after_numbers(tmp_path: Path):
         with pytest.raises(InputError):
             writer.write(pa.table([[float("nan"), 1.0]], schema=definition.schema), Source("s"))
     assert (file.minimum, file.maximum) == ({}, {})
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path):
+    columns = (Column("g", "int32"), *(Column(f"f{i}", "float64") for i in range(20)))
+    definition = Definition("a.b", columns, sort=("g",), unit=("g",), row_group_rows=10_000)
+    row_group = 10_000 * (4 + 20 * 8)
+    before, most = pa.total_allocated_bytes(), 0
+    with TableWriter(definition, tmp_path) as writer:
+        for number in range(200):
+            numbers = pa.array([number], pa.int32()).take(pa.array([0] * 1000))
+            noise = [pc.random(1000) for _ in range(20)]  # memory of Arrow's own, so that it is counted
+            writer.write(pa.table([numbers, *noise], schema=definition.schema), Source(str(number)))
+            most = max(most, pa.total_allocated_bytes() - before)
+        assert sum(file.rows for file in writer.close()) == 200_000
+    assert most < 2 * row_group
