@@ -143,7 +143,7 @@ class SparkEngine:
     def cancel(self) -> None:
         """Stop every job that runs for this engine now; whoever waits for them gets an EngineError."""
         if self._session is not None:
-            self._session.interruptTag(self._tag)
+            self._session.sparkContext.cancelJobsWithTag(self._tag)
 
     def close(self) -> None:
         """Stop the session, if it was started here."""
@@ -250,12 +250,13 @@ class SparkEngine:
 
     def tagged(self, job: Callable[[], R]) -> R:
         """Run a job so that `cancel` finds it."""
-        session = self.session()
-        session.addTag(self._tag)
+        # The context's tags, since a session's are known to the thread only that set them.
+        context = self.session().sparkContext
+        context.addJobTag(self._tag)
         try:
             return job()
         finally:
-            session.removeTag(self._tag)
+            context.removeJobTag(self._tag)
 
 
 class SparkRunner:
