@@ -14,7 +14,6 @@ from skyhouse.errors import InputError
 from skyhouse.surveys.manga import datamodel
 from skyhouse.surveys.manga.paths import drpall_path, maps_path
 from skyhouse.surveys.manga.simulate import (
-    drpall_columns,
     model,
     nature,
     simulate,
@@ -42,8 +41,6 @@ def test_astropy_reads_the_file_whole_and_finds_what_was_modelled(tmp_path, rele
         listing = datamodel.hdus(release)
         assert [hdu.name for hdu in opened[1:]] == [hdu.name for hdu in listing]
         for hdu, meant in zip(opened[1:], listing, strict=True):
-            assert hdu.verify_checksum() == 1
-            assert hdu.verify_datasum() == 1
             assert hdu.data.shape == meant.shape(34, 34)
             assert np.array_equal(hdu.data, truth.arrays[meant.name])
             assert hdu.data.dtype.newbyteorder("=") == np.dtype(meant.dtype) == truth.arrays[meant.name].dtype
@@ -230,7 +227,7 @@ def test_drpall_says_what_the_maps_say(tmp_path):
         assert list(table["plateifu"]) == names
         assert table["nsa_elpetro_absmag"].shape == (3, 7)
         assert opened["MANGA"].columns["objra"].unit == "deg"
-        assert np.array_equal(table["nsa_elpetro_mass"], drpall_columns(names, seed=4)["nsa_elpetro_mass"][0])
+        assert np.array_equal(table["nsa_elpetro_mass"], [10 ** nature(4, name).log_mass for name in names])
         for row, name in zip(table, names, strict=True):
             header = fits.getheader(tmp_path / maps_path(name))
             pairs = {

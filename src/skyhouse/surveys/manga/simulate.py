@@ -83,17 +83,16 @@ def simulate_galaxy_file(folder: str | Path, plateifu: str, seed: int = 1, relea
 
 def simulate_drpall(folder: str | Path, plateifus: Iterable[str], seed: int = 1, release: str = "DR17") -> Path:
     """Write the DRPall table (one row per galaxy) of simulated galaxies in the archive's layout; return its path."""
-    return write_table(Path(folder) / drpall_path(release), "MANGA", drpall_columns(plateifus, seed, release))
+    columns = drpall_columns([nature(seed, name) for name in plateifus], release)
+    return write_table(Path(folder) / drpall_path(release), "MANGA", columns)
 
 
-def drpall_columns(
-    plateifus: Iterable[str], seed: int = 1, release: str = "DR17"
-) -> dict[str, tuple[np.ndarray[Any, Any], str]]:
+def drpall_columns(galaxies: Iterable[Nature], release: str = "DR17") -> dict[str, tuple[np.ndarray[Any, Any], str]]:
     """Return the columns of a DRPall table of simulated galaxies: name -> values and unit.
 
     What the MAPS headers say too is the same there. Photometry has the seven bands F, N, u, g, r, i, z.
     """
-    of = [nature(seed, name) for name in plateifus]
+    of = list(galaxies)
     headers = [primary_values(each, release) for each in of]
 
     def header(keyword: str) -> np.ndarray[Any, Any]:

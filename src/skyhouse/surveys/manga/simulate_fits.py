@@ -18,7 +18,7 @@ from skyhouse.surveys.manga.datamodel import SIMULATED, Card, extension_cards, h
 from skyhouse.surveys.manga.paths import RELEASES
 from skyhouse.surveys.manga.simulate_galaxy import Nature, SimulatedGalaxy
 
-__all__ = ["maps_bytes", "primary_values", "write_atomically", "write_maps", "write_table"]
+__all__ = ["maps_bytes", "primary_header", "primary_values", "write_atomically", "write_maps", "write_table"]
 
 BLOCK = 2880
 ORIGIN: Card = ("ORIGIN", "skyhouse simulator", "no telescope has seen this galaxy")
@@ -40,7 +40,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
 
 def maps_bytes(galaxy: SimulatedGalaxy) -> bytes:
     """Return the FITS file of a galaxy: the primary header, then an image HDU for each of its arrays."""
-    cards = _primary(galaxy)
+    cards = primary_header(galaxy)
     primary = {keyword: value for keyword, value, _ in cards}
     parts = _hdu(cards, b"", 0)
     for hdu in hdus(galaxy.release):
@@ -120,7 +120,8 @@ def _galactic(ra_deg: float, dec_deg: float) -> tuple[float, float]:
     return float(np.degrees(node - np.arctan2(y, x)) % 360), float(np.degrees(latitude))
 
 
-def _primary(galaxy: SimulatedGalaxy) -> list[Card]:
+def primary_header(galaxy: SimulatedGalaxy) -> list[Card]:
+    """Return the cards of a galaxy's primary header, the two of its checksum not yet filled in."""
     values = primary_values(galaxy.nature, galaxy.release)
     binid, snr = galaxy.arrays["BINID"], galaxy.arrays["SPX_SNR"]
     ring = (galaxy.arrays["SPX_ELLCOO"][1] > 1.0) & (galaxy.arrays["SPX_ELLCOO"][1] < 1.5) & (snr > 0)
