@@ -281,7 +281,7 @@ def test_ascii_tables(tmp_path):
     path.write_bytes(content.replace(b"   -0.5000", b"          "))
     assert read_table(path)["f"].to_pylist() == [1.25, None]
     path.write_bytes(content.replace(b"   -0.5000", b"   -0.5x00"))
-    with pytest.raises(FormatError, match="HDU 1 CAT: column 'f' .*no number"):
+    with pytest.raises(FormatError, match=r"HDU 1 CAT: column 'f' .*no number"):
         read_table(path)
 
 

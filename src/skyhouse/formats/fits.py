@@ -66,6 +66,8 @@ class Hdu:
                 self.label,
             )
         self.stop = min(start + -(-size // BLOCK) * BLOCK, len(file))
+        if self.kind == "compressed image":
+            self.shape = _shape(header, "ZNAXIS")
 
     def __repr__(self) -> str:
         return f"<Hdu {self.label}: {self.kind}, shape {self.shape}>"
@@ -123,7 +125,11 @@ class Hdu:
         return Layout(self.header, self.raw, self.path, self.label, ascii_table=self.kind == "ascii table")
 
     def _decompressed(self) -> Array:
-        data = _astropy(self.path, self.file)[self.index].data
+        hdus = _astropy(self.path, self.file)
+        try:
+            data = hdus[self.index].data
+        except Exception as error:
+            raise FormatError(self.path, f"its compressed image is damaged ({error}); {AGAIN}", self.label) from error
         return np.ascontiguousarray(data, data.dtype.newbyteorder("="))
 
     def verify_checksums(self) -> bool:
@@ -269,7 +275,7 @@ def _astropy(path: str, data: memoryview) -> HDUList:
     try:
         hdus = fits.open(io.BytesIO(data))
         len(hdus)
-    except (OSError, ValueError, fits.VerifyError) as error:
+    except Exception as error:  # Of a damaged file astropy raises whatever its code ran into.
         raise FormatError(path, f"astropy cannot read it ({error}); {AGAIN}") from error
     return hdus
 
@@ -344,14 +350,14 @@ def _kind(header: Header) -> str:
             return "other"
 
 
-def _shape(header: Header) -> tuple[int, ...]:
+def _shape(header: Header, key: str = "NAXIS") -> tuple[int, ...]:
     """Return the sizes of the axes, NAXIS1 last. Raises FormatError where they cannot be."""
-    count = header.whole("NAXIS")
+    count = header.whole(key)
     if not 0 <= count <= 999:
-        raise FormatError(header.path, f"NAXIS is {count}, but must lie in 0..999; {AGAIN}", header.hdu)
-    shape = tuple(header.whole(f"NAXIS{n}") for n in range(count, 0, -1))
+        raise FormatError(header.path, f"{key} is {count}, but must lie in 0..999; {AGAIN}", header.hdu)
+    shape = tuple(header.whole(f"{key}{n}") for n in range(count, 0, -1))
     if any(size < 0 for size in shape):
-        raise FormatError(header.path, f"an axis has a negative length (NAXISn = {shape[::-1]}); {AGAIN}", header.hdu)
+        raise FormatError(header.path, f"an axis has a negative length ({key}n = {shape[::-1]}); {AGAIN}", header.hdu)
     return shape
 
 

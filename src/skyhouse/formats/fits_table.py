@@ -42,7 +42,7 @@ __all__ = ["Field", "Layout"]
 
 _TFORM = re.compile(r"(\d{0,18})([LXBIJKAEDCMPQ])(.*)$", re.ASCII)
 _VARIABLE = re.compile(r"([LXBIJKAEDCM])(?:\(\d*\))?$", re.ASCII)
-_ASCII_TFORM = re.compile(r"([AIFED])(\d{1,5})(?:\.\d+)?$", re.ASCII)
+_ASCII_TFORM = re.compile(r"([AIFED])(0*[1-9]\d{0,8})(?:\.\d+)?$", re.ASCII)
 _TDIM = re.compile(r"\(\s*\d+\s*(?:,\s*\d+\s*)*\)$", re.ASCII)
 _STORED = {
     "L": "u1", "X": "u1", "A": "u1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8",
@@ -87,6 +87,10 @@ class Layout:
         self.row_bytes, self.rows = header.whole("NAXIS1"), header.whole("NAXIS2")
         if header.whole("NAXIS") != 2 or header.whole("BITPIX") != 8:
             raise self._wrong("a table must have NAXIS = 2 and BITPIX = 8; correct the header")
+        if self.rows and not self.row_bytes:
+            raise self._wrong(
+                f"NAXIS2 promises {self.rows} rows, but NAXIS1 says a row has no bytes; correct the header"
+            )
         heap = header.whole("THEAP", self.rows * self.row_bytes)
         if not self.rows * self.row_bytes <= heap <= len(data):
             raise self._wrong(f"THEAP puts the heap at byte {heap}, outside of the data; correct the card")

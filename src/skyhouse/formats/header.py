@@ -65,12 +65,12 @@ class Header(Mapping[str, Value]):
             for number, key in enumerate(self._keys):
                 name, equals, _ = self._card(number * CARD)[9:].partition("=")
                 if key == b"HIERARCH" and equals:
-                    found.setdefault(name.strip().upper(), number * CARD)
+                    found.setdefault(name.strip(" ").upper(), number * CARD)
         return found
 
     def _find(self, key: str) -> int:
         """Return where the card of a key starts, or -1."""
-        name = key.strip().upper()
+        name = key.strip(" ").upper()
         if len(name) <= 8 and name.isascii() and name not in COMMENTARY:
             card = name.encode().ljust(8) + b"= "
             self._searches += 1
@@ -147,7 +147,7 @@ class Header(Mapping[str, Value]):
         seen = set()
         for number, key in enumerate(self._keys):
             place = number * CARD
-            name = names.get(place) or key.decode("ascii").rstrip()
+            name = names.get(place) or key.decode("ascii").rstrip(" ")
             is_value = place in names or (self._raw[place + 8 : place + 10] == b"= " and name not in COMMENTARY)
             if is_value and name not in seen and name == name.upper():
                 seen.add(name)

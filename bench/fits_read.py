@@ -1,0 +1,112 @@
+"""What it costs to read a FITS file: Skyhouse's reader beside astropy, fitsio and the floor.
+
+The floor is what no reader can do without: inflate the file (libdeflate) and turn the bytes of its images round.
+Run ``python bench/fits_read.py [FILE ...]``; without a file, the real MAPS file is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import deflate
+import numpy as np
+from astropy.io import fits
+
+from skyhouse.formats.fits import hdulist, open_fits, verify_checksums
+from skyhouse.formats.inflate import read_bytes
+
+REPEATS = 15
+ROOT = Path(__file__).parents[1]
+
+
+def main(arguments: list[str]) -> None:
+    """Print one table for each file."""
+    real = Path(os.environ.get("SKYHOUSE_REAL_DATA", ROOT.parent / "shared" / "data"))
+    files = [Path(name) for name in arguments] or sorted(real.glob("manga/maps/*-MAPS-*.fits.gz"))
+    for path in files:
+        print(f"\n{path.name}: {path.stat().st_size / 1e6:.2f} MB, {len(read_bytes(path)) / 1e6:.2f} MB inflated\n")
+        print("| reader | CPU ms | x floor |\n|---|---:|---:|")
+        floor = cpu_ms(lambda path=path: the_floor(path))
+        for name, milliseconds in [("floor: inflate and byte-swap", floor), *measured(path)]:
+            print(f"| {name} | {milliseconds:.2f} | {milliseconds / floor:.2f} |")
+
+
+def measured(path: Path) -> list[tuple[str, float]]:
+    """Return the CPU milliseconds of each reader."""
+    readers: dict[str, Callable[[], object]] = {
+        "skyhouse: open": lambda: open_fits(path),
+        "skyhouse: all data": lambda: read(path),
+        "skyhouse: all data, checksums": lambda: (read(path), verify_checksums(path)),
+        "skyhouse: all data, all header values": lambda: (read(path), headers(path)),
+        "astropy on the inflated bytes": lambda: with_astropy(io.BytesIO(read_bytes(path))),
+        "astropy by skyhouse's hdulist": lambda: [hdu.data for hdu in hdulist(path)],
+    }
+    found = [(name, cpu_ms(reader)) for name, reader in readers.items()]
+    if path.suffix == ".gz":
+        found.append(("astropy on the .gz", cpu_ms(lambda: with_astropy(path), repeats=1)))
+    try:
+        import fitsio
+    except ImportError:
+        return found
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "inflated.fits"
+
+        def with_fitsio() -> None:
+            plain.write_bytes(read_bytes(path))
+            with fitsio.FITS(str(plain)) as file:
+                for hdu in file:
+                    if hdu.has_data():
+                        hdu.read()
+
+        found.append(("fitsio, by an inflated copy on disk", cpu_ms(with_fitsio)))
+    return found
+
+
+def the_floor(path: Path) -> None:
+    """Inflate the file, and turn round four bytes at a time."""
+    raw = path.read_bytes()
+    data = deflate.gzip_decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    np.frombuffer(data, ">u4", len(data) // 4).astype("u4")
+
+
+def read(path: Path) -> list[object]:
+    """Decode every HDU that holds data."""
+    return [hdu.table() if "table" in hdu.kind else hdu.data for hdu in open_fits(path) if hdu.shape]
+
+
+def headers(path: Path) -> list[dict[str, object]]:
+    """Parse every card."""
+    return [dict(hdu.header) for hdu in open_fits(path)]
+
+
+def with_astropy(source: Path | io.BytesIO) -> None:
+    """Decode every HDU, tables column by column."""
+    with fits.open(source) as hdus:
+        for hdu in hdus:
+            if isinstance(hdu, fits.BinTableHDU) and hdu.data is not None:
+                for name in hdu.columns.names:
+                    np.asarray(hdu.data[name])
+            elif hdu.data is not None:
+                hdu.data.astype(hdu.data.dtype.newbyteorder("="))
+
+
+def cpu_ms(run: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the least CPU milliseconds of a few runs."""
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    return best * 1e3
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(sys.argv[1:])
