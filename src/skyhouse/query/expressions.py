@@ -361,6 +361,9 @@ class Expressions:
         if isinstance(first, exp.Distinct):
             if not function.distinct or len(first.expressions) != 1 or len(node.expressions) > 1:
                 raise fault(QueryError, f"{function.name}(DISTINCT ...) is not part of the language", node)
+            over = node.parent.parent if isinstance(node.parent, exp.Filter) else node.parent
+            if isinstance(over, exp.Window):
+                raise fault(QueryError, f"{function.name}(DISTINCT ...) OVER is not part of the language", node)
             holder = first
         count, most = len(holder.expressions), function.most
         if count < function.least or (most is not None and count > most):
@@ -380,10 +383,7 @@ class Expressions:
             return function.result
         if function.argument(0) != "number":
             return kind(arguments[0])
-        whole = all(
-            kind(a) in INTEGERS for position, a in enumerate(arguments) if function.argument(position) == "number"
-        )
-        return "int64" if whole else "float64"
+        return "int64" if all(kind(argument) in INTEGERS for argument in arguments) else "float64"
 
     def _fits(self, node: exp.Expr, asked: str, function: Function) -> None:
         found = kind(node)
@@ -489,7 +489,8 @@ class Expressions:
 
 
 def _sign(node: exp.Expr) -> str:
-    return {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.IntDiv: "//", exp.Mod: "%"}.get(type(node), "a bit operation")
+    signs: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.IntDiv: "//", exp.Mod: "%"}
+    return signs.get(type(node), "a bit operation")
 
 
 def _shown(node: exp.Expr) -> str:

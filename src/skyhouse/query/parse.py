@@ -143,7 +143,8 @@ def _parsed(whole: str, clause: str | None) -> list[exp.Expr]:
     tokens = _tokens(whole, shown)
     _bounded(tokens, shown, shift)
     try:
-        trees = [tree for tree in Dialect().parser().parse(tokens, whole) if tree is not None]
+        parsed = Dialect().parser().parse(tokens, whole)
+        trees = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         problem = _plain(str(first.get("description") or error))
@@ -209,7 +210,7 @@ def _plain(problem: str) -> str:
 
 def fault(kind: type[E], problem: str, node: exp.Expr | None) -> E:
     """Return an error of the kind that points at a node, where the node or one below it knows its place."""
-    places = [part.meta["place"] for part in node.walk() if "place" in part.meta] if node else []
+    places = [part.meta["place"] for part in node.walk() if part.meta.get("place")] if node else []
     if not places:
         return kind(problem)
     first = min(places, key=lambda place: (place.line, place.column))

@@ -50,8 +50,8 @@ class Context(Protocol):
         """Return an astropy QTable, with units."""
         ...
 
-    def write(self, reader: pa.RecordBatchReader, path: str | PathLike[str]) -> None:
-        """Write rows to a file whose ending names the format."""
+    def write(self, reader: pa.RecordBatchReader, path: str | PathLike[str]) -> int:
+        """Write rows to a file whose ending names the format; return their number."""
         ...
 
 
@@ -221,9 +221,9 @@ class Query:
         """Return a Spark DataFrame, not yet run, to go on with Spark's own API."""
         return self.context.native(self.tree, "spark")
 
-    def write(self, path: str | PathLike[str]) -> None:
-        """Write the rows to a file: ``.parquet``, ``.fits``, ``.csv`` or ``.vot`` by its ending."""
-        self.context.write(self.batches(), path)
+    def write(self, path: str | PathLike[str]) -> int:
+        """Write the rows to a file, ``.parquet``, ``.fits``, ``.csv`` or ``.vot`` by its ending; return their number."""
+        return self.context.write(self.batches(), path)
 
     # -- printing --------------------------------------------------------------------------------------------
 

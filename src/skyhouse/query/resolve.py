@@ -2,7 +2,8 @@
 
 `resolve` takes the tree of a query and gives back a copy in which every table is a relation of the lake, every column
 is qualified and spelled as its table spells it, ``*`` is written out, each result column has its name, and each
-expression knows its kind (see `kinds`). All errors that a query can be blamed for are raised here, before any engine is asked.
+expression knows its kind (see `kinds`). All errors that a query can be blamed for are raised here, before any engine is
+asked.
 """
 
 from __future__ import annotations
@@ -127,14 +128,14 @@ class _Resolver:
         _only(node, _SELECT, "SELECT")
         scope = self._sources(node, outer, ctes)
         checked = Expressions(scope, self.query)
+        self._stars(node, scope)
+        _name_items(node, scope)
+        named = [item for item in node.expressions if item.meta.pop("named", False)]
+        scope.aliases = {item.alias.lower(): item.this.copy() for item in named}
         if (where := node.args.get("where")) is not None:
             checked.condition(where, "WHERE")
         if (sample := node.args.pop("sample", None)) is not None:
             sampled(node, sample, scope)
-        self._stars(node, scope)
-        _name_items(node)
-        named = [item for item in node.expressions if item.meta.pop("named", False)]
-        scope.aliases = {item.alias.lower(): item.this.copy() for item in named}
         for window in node.args.get("windows") or []:
             checked.window(window)
         columns = tuple(checked.output(item) for item in node.expressions)
@@ -206,6 +207,7 @@ class _Resolver:
         alias = node.alias or relation.name.rpartition(".")[2]
         if scope.named(alias) and not node.alias:
             alias = scope.unused(alias)
+        node.meta["place"] = (node.args.get("db") or node.this).meta.get("place")
         node.set("this", exp.to_identifier(relation.name, quoted=True))
         node.set("db", None)
         node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
@@ -284,7 +286,7 @@ class _Resolver:
     ) -> None:
         order = node.args.get("order")
         if order is not None:
-            terms = []
+            terms: list[exp.Expr] = []
             for term in order.expressions:
                 if not isinstance(term, exp.Ordered) or term.args.get("with_fill"):
                     raise fault(QueryError, "this ORDER BY is not part of the language", term)
@@ -379,7 +381,7 @@ def _expanded(star: exp.Star, table: exp.Identifier | None, scope: Scope) -> Ite
                 yield source.column(column)
 
 
-def _name_items(node: exp.Select) -> None:
+def _name_items(node: exp.Select, scope: Scope) -> None:
     """Give every item its result name: the alias as written, a column's own name, or the expression's text if short."""
     taken: set[str] = set()
     named: list[tuple[str, exp.Expr, bool]] = []
@@ -387,11 +389,12 @@ def _name_items(node: exp.Select) -> None:
         if isinstance(item, exp.Alias):
             name, inner, given = item.alias, item.this, True
         elif isinstance(item, exp.Column):
-            name, inner, given = item.name, item, False
+            name, inner, given = scope.spelling(item), item, False
         elif isinstance(item, (exp.Aliases, exp.PropertyEQ)):
             raise fault(QueryError, "this is not an expression of the language", item)
         else:
-            text = written(item)
+            of_column = isinstance(item, exp.Cast) and isinstance(item.this, exp.Column)
+            text = scope.spelling(item.this) if of_column else written(item)
             name, inner, given = text if len(text) <= _LONGEST else f"column_{len(named) + 1}", item, False
         if given and name.lower() in taken:
             raise fault(QueryError, f"two result columns are named {name!r}", item.args.get("alias"))

@@ -157,6 +157,14 @@ class Scope:
             return found[0].column(found[0].columns[low])
         return self.outer.find(node) if self.outer else None
 
+    def spelling(self, node: exp.Column) -> str:
+        """Return a column's name as its table spells it; as it is written where no source has it."""
+        low = node.name.lower()
+        found = [
+            s for s in self.sources if low in s.columns and (not node.table or s.alias.lower() == node.table.lower())
+        ]
+        return found[0].columns[low].name if found else node.name
+
     def _qualifier(self, node: exp.Column) -> Source | None:
         if node.args.get("db"):
             full = f"{node.args['db'].name}.{node.table}".lower()

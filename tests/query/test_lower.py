@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from skyhouse.columns import columns_of
+from skyhouse.errors import InputError, QueryError
+from skyhouse.query.functions import FUNCTIONS
+from skyhouse.query.lower import PIPELINE, lower, lowered
+from skyhouse.query.parse import parse
+from skyhouse.query.resolve import resolve
+
+# rule, expression, DuckDB, Spark; the columns' qualifiers and quotes are left out
+PAIRS = [
+    ("casts", "CAST(vel AS INT)", "CAST(vel AS INT)", "CAST(RINT(vel) AS INT)"),
+    ("casts", "TRY_CAST(flux AS BIGINT)", "TRY_CAST(flux AS BIGINT)", "TRY_CAST(RINT(flux) AS BIGINT)"),
+    ("casts", "CAST(x AS BIGINT)", "CAST(x AS BIGINT)", "CAST(x AS BIGINT)"),
+    ("casts", "CAST(day AS TIMESTAMP)", "CAST(day AS TIMESTAMP)", "CAST(day AS TIMESTAMP_NTZ)"),
+    ("casts", "CAST(x AS FLOAT)", "CAST(x AS DOUBLE)", "CAST(x AS DOUBLE)"),
+    ("casts", "CAST(x AS REAL)", "CAST(x AS REAL)", "CAST(x AS FLOAT)"),
+    ("comparisons", "flux > 5", "flux > CAST(5 AS REAL)", "flux > CAST(5 AS FLOAT)"),
+    ("comparisons", "flux > 0.2", "CAST(flux AS DOUBLE) > 0.2", "CAST(flux AS DOUBLE) > 0.2"),
+    ("comparisons", "flux > vel", "CAST(flux AS DOUBLE) > vel", "CAST(flux AS DOUBLE) > vel"),
+    ("comparisons", "x = 5", "x = 5", "x = 5"),
+    ("comparisons", "x < 2.5", "CAST(x AS DOUBLE) < 2.5", "CAST(x AS DOUBLE) < 2.5"),
+    ("comparisons", "flux IN (1, 0.1)", "CAST(flux AS DOUBLE) IN (1e0, 0.1)", "CAST(flux AS DOUBLE) IN (1e0, 0.1)"),
+    ("comparisons", "day > '2020-01-01'", "day > CAST('2020-01-01' AS DATE)", "day > CAST('2020-01-01' AS DATE)"),
+    ("arithmetic", "x + 1", "CAST(x AS BIGINT) + 1", "CAST(x AS BIGINT) + 1"),
+    ("arithmetic", "1 + 1", "CAST(1 AS BIGINT) + 1", "CAST(1 AS BIGINT) + 1"),
+    ("arithmetic", "flux * x", "CAST(flux AS DOUBLE) * CAST(x AS DOUBLE)", "CAST(flux AS DOUBLE) * CAST(x AS DOUBLE)"),
+    ("arithmetic", "-x", "-CAST(x AS BIGINT)", "-CAST(x AS BIGINT)"),
+    ("division", "x / 2", "CAST(x AS DOUBLE) / 2e0", "CAST(x AS DOUBLE) / 2e0"),
+    ("division", "1 / vel", "1e0 / CASE WHEN vel <> 0e0 THEN vel END", "1e0 / CASE WHEN vel <> 0e0 THEN vel END"),
+    ("division", "1 / (vel - 1)", "1e0 / NULLIF((vel - 1), 0e0)", "1e0 / NULLIF((vel - 1), 0e0)"),
+    ("division", "x // 2", "CAST(x AS BIGINT) // 2", "CAST(x AS BIGINT) DIV 2"),
+    ("division", "div(x, 2)", "CAST(x AS BIGINT) // 2", "CAST(x AS BIGINT) DIV 2"),
+    ("division", "x % 0", "CAST(x AS BIGINT) % NULLIF(0, 0)", "CAST(x AS BIGINT) % NULLIF(0, 0)"),
+    ("division", "mod(vel, 2)", "vel % 2e0", "vel % 2e0"),
+    ("bits", "Flags & 0x10 = 0", "CAST(Flags AS BIGINT) & 16 = 0", "CAST(Flags AS BIGINT) & 16 = 0"),
+    (
+        "choices",
+        "CASE WHEN good THEN 1 END",
+        "CASE WHEN good THEN CAST(1 AS BIGINT) END",
+        "CASE WHEN good THEN CAST(1 AS BIGINT) END",
+    ),
+    (
+        "choices",
+        "IF(good, flux, 0)",
+        "CASE WHEN good THEN CAST(flux AS DOUBLE) ELSE 0e0 END",
+        "IF(good, CAST(flux AS DOUBLE), 0e0)",
+    ),
+    ("functions", "ln(vel)", "LN((CASE WHEN vel > 0 THEN vel END))", "LN(vel)"),
+    ("functions", "log(vel)", "LN((CASE WHEN vel > 0 THEN vel END))", "LN(vel)"),
+    ("functions", "vel ^ 2", "POW(vel, 2e0)", "POW(vel, 2e0)"),
+    ("functions", "round(vel, 1)", "(ROUND(vel * 1e1) / 1e1)", "(ROUND(vel * 1e1) / 1e1)"),
+    ("functions", "isnan(vel)", "ISNAN(vel)", "CASE WHEN NOT vel IS NULL THEN ISNAN(vel) END"),
+    ("functions", "any_value(x)", "ANY_VALUE(x)", "ANY_VALUE(x, TRUE)"),
+    (
+        "functions",
+        "concat(plateifu, 'a')",
+        "CONCAT(plateifu, 'a')",
+        "CONCAT(COALESCE(plateifu, ''), COALESCE('a', ''))",
+    ),
+    (
+        "filtered windows",
+        "sum(x) FILTER (WHERE good) OVER ()",
+        "SUM(x) FILTER(WHERE good) OVER ()",
+        "SUM(CASE WHEN good THEN x END) OVER ()",
+    ),
+    ("filtered windows", "sum(x) FILTER (WHERE good)", "SUM(x) FILTER(WHERE good)", "SUM(x) FILTER(WHERE good)"),
+    ("likes", "plateifu LIKE 'a%'", "plateifu LIKE 'a%'", "plateifu LIKE 'a%'"),
+    ("likes", "plateifu LIKE plateifu", "plateifu LIKE plateifu ESCAPE '\\'", "plateifu LIKE plateifu"),
+    ("outputs", "1", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"),
+    ("literals", "0.2", "0.2e0", "0.2e0"),
+]
+
+
+@pytest.mark.parametrize(("rule", "expression", "duckdb", "spark"), PAIRS, ids=[f"{r}: {e}" for r, e, *_ in PAIRS])
+def test_each_rule_by_itself(lake, rule, expression, duckdb, spark):
+    (found,) = [r for r in PIPELINE if r.name == rule]
+    for engine, expected in (("duckdb", duckdb), ("spark", spark)):
+        tree = resolve(parse(f"SELECT {expression} AS v FROM manga.spaxels"), lake).tree
+        item = lowered(tree, engine, [found]).selects[0].this
+        for column in item.find_all(type(parse("SELECT a").selects[0])):
+            column.set("table", None)
+            column.this.set("quoted", False)
+        assert item.sql(dialect=engine) == expected
+
+
+def test_every_rule_has_a_pair():
+    assert {rule.name for rule in PIPELINE} - {rule for rule, *_ in PAIRS} == {"wraps", "orders"}
+
+
+def test_wraps_go_around_over_and_filter(lake):
+    text = "SELECT sum(x) FILTER (WHERE good) OVER (ORDER BY y) AS s, row_number() OVER () AS n FROM manga.spaxels"
+    assert 'CAST(SUM(CAST("spaxels"."x" AS BIGINT)) FILTER(' in lower(parse(text), lake, "duckdb").sql
+    assert "CAST(ROW_NUMBER() OVER () AS BIGINT) AS `n`" in lower(parse(text), lake, "spark").sql
+
+
+def test_nulls_come_last_in_every_order(lake):
+    text = "SELECT rank() OVER (ORDER BY y DESC) AS r FROM manga.spaxels ORDER BY x, y DESC NULLS FIRST"
+    sql = lower(parse(text), lake, "spark").sql
+    assert "ORDER BY `spaxels`.`y` DESC)" in sql  # descending, Spark has NULLs last by itself
+    assert "`x` ASC NULLS LAST, `spaxels`.`y` DESC NULLS FIRST" in sql.replace("`spaxels`.`x`", "`x`")
+
+
+def test_an_unknown_engine_is_refused(lake):
+    with pytest.raises(InputError, match="no engine"):
+        lower(parse("SELECT 1"), lake, "oracle")
+
+
+def one(lake, expression, source="(SELECT CAST('NaN' AS DOUBLE) AS nan, CAST(NULL AS DOUBLE) AS nul, -2.5 AS neg) t"):
+    _, reader = lake.batches(parse(f"SELECT {expression} AS v FROM {source}"), None)
+    return reader.read_all()["v"].to_pylist()[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("1 / 0", None),
+        ("1.5 / 0.0", None),
+        ("neg // 1", QueryError),
+        ("-7 // 2", -3),
+        ("7 // 0", None),
+        ("-7 % 3", -1),
+        ("7.5 % 0", None),
+        ("5 / 2", 2.5),
+        ("CAST(2.5 AS INT)", 2),
+        ("CAST(3.5 AS INT)", 4),
+        ("CAST(neg AS INT)", -2),
+        ("ln(0)", None),
+        ("ln(neg)", None),
+        ("log10(100)", 2.0),
+        ("log(1)", 0.0),
+        ("sqrt(neg)", None),
+        ("asin(2)", None),
+        ("acos(neg)", None),
+        ("power(neg, 0.5)", None),
+        ("power(neg, 2)", 6.25),
+        ("round(neg)", -3.0),
+        ("round(0.125, 2)", 0.13),
+        ("round(1234, -2)", 1200.0),
+        ("floor(neg)", -3.0),
+        ("ceil(neg)", -2.0),
+        ("trunc(neg)", -2.0),
+        ("sign(neg)", -1.0),
+        ("abs(-3)", 3),
+        ("isnan(nan)", True),
+        ("isnan(nul)", None),
+        ("isfinite(nan)", False),
+        ("greatest(nul, 1)", 1.0),
+        ("coalesce(nul, 1)", 1.0),
+        ("nullif(1, 1)", None),
+        ("substr('abc', 0, 2)", "a"),
+        ("substr('abc', 2)", "bc"),
+        ("concat('a', NULL, 'b')", "ab"),
+        ("'a' || NULL", None),
+        (r"'a_b' LIKE 'a\_b'", True),
+        (r"'axb' LIKE 'a\_b'", False),
+        ("0x1F & 3", 3),
+        ("2 ^ 10", 1024.0),
+        ("length('é☃')", 2),
+        ("CAST(0.1 AS REAL) = 0.1", False),
+        ("CAST(0.5 AS REAL) = 0.5", True),
+    ],
+)
+def test_one_defined_result(lake, expression, expected):
+    if expected is QueryError:
+        with pytest.raises(QueryError):
+            one(lake, expression)
+        return
+    found = one(lake, expression)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "expression", ["ln(nan)", "sqrt(nan)", "asin(nan)", "floor(nan)", "sign(nan)", "round(nan, 1)"]
+)
+def test_nan_in_gives_nan(lake, expression):
+    assert math.isnan(one(lake, expression))
+
+
+CALLS = {
+    "count": "count(*)",
+    "corr": "corr(flux, vel)",
+    "covar_samp": "covar_samp(flux, vel)",
+    "covar_pop": "covar_pop(flux, vel)",
+    "quantile_cont": "quantile_cont(flux, 0.25)",
+    "ntile": "ntile(3) OVER (ORDER BY x)",
+    "lag": "lag(flux, 1, 0) OVER (ORDER BY x)",
+    "lead": "lead(flux) OVER (ORDER BY x)",
+}
+BY_KIND = {
+    "any": "flux",
+    "same": "x",
+    "double": "flux",
+    "number": "x",
+    "integer": "x",
+    "string": "plateifu",
+    "bool": "good",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_each_function_runs_and_gives_the_type_it_says(lake, name):
+    function = FUNCTIONS[name]
+    arguments = [BY_KIND.get(a, "1") for a in function.arguments if a != "..."]
+    call = CALLS.get(name, f"{name}({', '.join(arguments)})")
+    if function.group == "window" and "OVER" not in call:
+        call += " OVER (ORDER BY x)"
+    tree = parse(f"SELECT {call} AS v FROM manga.spaxels")
+    statement = lower(tree, lake, "duckdb")
+    rows = lake.batches(tree, None)[1].read_all()
+    assert columns_of(rows.schema)[0].type == statement.columns[0].type
+    assert function.doc
+    assert lower(tree, lake, "spark").sql
+
+
+def test_types_of_integers_and_sums(lake):
+    text = (
+        "SELECT sum(x) AS a, sum(flux) AS b, avg(x) AS c, x + 1 AS d, 1 AS e, NULL AS f FROM manga.spaxels GROUP BY x"
+    )
+    rows = lake.batches(parse(text), None)[1].read_all()
+    assert [c.type for c in columns_of(rows.schema)] == ["int64", "float64", "float64", "int64", "int64", "string"]
+
+
+def test_set_operations_meet_in_one_type(lake):
+    text = "SELECT x, z FROM manga.galaxies UNION ALL SELECT 2.5, 1 ORDER BY x"
+    rows = lake.batches(parse(text), None)[1].read_all()
+    assert rows["x"].to_pylist() == [1.0, 2.0, 2.5, 3.0]
+
+
+def test_nested_calls_are_bounded(lake):
+    with pytest.raises(QueryError, match="nested too deeply"):
+        lower(parse("SELECT " + "trunc(" * 25 + "vel" + ")" * 25 + " FROM manga.spaxels"), lake, "spark")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT x FROM manga.spaxels WHERE " + " AND ".join(f"x <> {i}" for i in range(1000)),
+        "SELECT x FROM manga.spaxels WHERE x IN (" + ", ".join(str(i) for i in range(10_000)) + ")",
+    ],
+    ids=["and", "in"],
+)
+def test_long_queries_run(lake, text):
+    assert lower(parse(text), lake, "duckdb").sql
+
+
+def test_a_chain_too_long_is_a_query_error(lake):
+    with pytest.raises(QueryError, match="too deeply"):
+        lower(parse("SELECT " + " + ".join("x" for _ in range(3000)) + " FROM manga.spaxels"), lake, "duckdb")
