@@ -64,10 +64,9 @@ def test_too_much_is_refused_and_said(text, match):
 def test_any_text_is_a_query_or_a_query_error(text):
     try:
         tree = parse(text)
-    except QueryError as error:
-        assert str(error)
-    else:
-        assert written(tree)
+    except QueryError:
+        return
+    assert written(tree)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ class Query:
         return self.context.native(self.tree, "spark")
 
     def write(self, path: str | PathLike[str]) -> int:
-        """Write the rows to a file, ``.parquet``, ``.fits``, ``.csv`` or ``.vot`` by its ending; return their number."""
+        """Write the rows to a file, ``.parquet``, ``.fits``, ``.csv`` or ``.vot``; return how many there were."""
         return self.context.write(self.batches(), path)
 
     # -- printing --------------------------------------------------------------------------------------------
