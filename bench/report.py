@@ -43,7 +43,8 @@ def record(script: str, title: str, head: Sequence[str], rows: Sequence[Sequence
 def machine() -> str:
     """Say what this runs on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {system}"
 
 
 def timed(work: Callable[[], object], runs: int = 5) -> tuple[float, float]:

@@ -44,7 +44,7 @@ def demo(
     spark: Annotated[bool, typer.Option(help="Ask Spark too, where Java is there.")] = True,
 ) -> None:
     """Simulate MaNGA files, ingest them, ask the three benchmark questions, save two pictures."""
-    from skyhouse.demo import run  # noqa: PLC0415 - the other commands need none of it
+    from skyhouse.demo import run
 
     run(folder, galaxies=galaxies, spark=spark, console=Console())
 
@@ -58,14 +58,14 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Write simulated MaNGA MAPS files in the archive's directory layout."""
-    from skyhouse.surveys.manga import simulate as write  # noqa: PLC0415 - see demo
+    from skyhouse.surveys.manga import simulate as write
 
     with progress_bar("simulating") as (update, _):
         paths = write(folder, galaxies=galaxies, seed=seed, release=release, progress=update)
     if as_json:
         print_json({"files": [str(path) for path in paths]})
     else:
-        print(f"{len(paths)} files under {folder}")  # noqa: T201
+        print(f"{len(paths)} files under {folder}")
 
 
 @app.command()
@@ -74,7 +74,9 @@ def ingest(
     survey: Annotated[str, typer.Option(help="Whose files these are.")] = "manga",
     lake: LakeOption = _LAKE,
     engine: Annotated[str | None, typer.Option(help="Who runs the tasks: pool (default) or spark.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="A second copy of a galaxy takes the first one's place.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A second copy of a galaxy takes the first one's place.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ingest raw files into the lake's tables. Exit code 2 where a file failed."""
@@ -94,7 +96,7 @@ def ingest(
             }
         )
     else:
-        print(report)  # noqa: T201
+        print(report)
         for failure in report.failures:
             sys.stderr.write(f"failed: {failure.reason}\n")
     if not report.ok:
@@ -106,7 +108,13 @@ def tables(lake: LakeOption = _LAKE, as_json: JsonOption = False) -> None:
     """List the lake's tables."""
     with skyhouse.open(lake, create=False) as opened:
         rows = [
-            {"table": t.name, "rows": t.rows, "columns": len(t.columns), "bytes": t.bytes, "description": t.definition.description}
+            {
+                "table": t.name,
+                "rows": t.rows,
+                "columns": len(t.columns),
+                "bytes": t.bytes,
+                "description": t.definition.description,
+            }
             for t in opened.tables()
         ]
     print_rows(rows, as_json=as_json)
@@ -134,7 +142,9 @@ def sql(
     text: Annotated[str, typer.Argument(help="The query, or - for standard input.")],
     lake: LakeOption = _LAKE,
     engine: EngineOption = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the rows there: .parquet, .fits, .csv, .vot.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the rows there: .parquet, .fits, .csv, .vot.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows printed at most.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
@@ -143,7 +153,7 @@ def sql(
         query = opened.sql(sys.stdin.read() if text == "-" else text, engine=engine)
         if out is not None:
             rows = query.write(out)
-            print(f"{rows:,} rows in {out}")  # noqa: T201
+            print(f"{rows:,} rows in {out}")
         elif as_json:
             print_json(query.to_arrow().to_pylist())
         else:
@@ -160,7 +170,7 @@ def plot(
     lake: LakeOption = _LAKE,
 ) -> None:
     """Draw one galaxy: a map of a measurement, or its BPT diagram."""
-    from skyhouse.surveys import manga  # noqa: PLC0415 - see demo
+    from skyhouse.surveys import manga
 
     path = out or Path(f"{plateifu}-{'bpt' if bpt else column}.png")
     with skyhouse.open(lake, create=False) as opened:
@@ -168,4 +178,4 @@ def plot(
             manga.plot_bpt(opened, plateifu, daptype=daptype, path=str(path))
         else:
             manga.plot_map(opened, plateifu, column, daptype=daptype, path=str(path))
-    print(path)  # noqa: T201
+    print(path)

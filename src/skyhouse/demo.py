@@ -54,7 +54,8 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
             report = lake.ingest([str(folder / "sas" / "**" / "*.fits*")], survey="manga", progress=watch)
         console.print(str(report))
         for table in lake.tables():
-            console.print(f"  {table.name:<28} {table.rows:>10,} rows  {len(table.columns):>5} columns  {table.bytes / 1e6:8.1f} MB")
+            size = f"{table.rows:>10,} rows  {len(table.columns):>5} columns  {table.bytes / 1e6:8.1f} MB"
+            console.print(f"  {table.name:<28} {size}")
         answers = {}
         for title, query in questions(lake).items():
             console.rule(title)
@@ -117,7 +118,7 @@ def same_rows(one: pa.Table, other: pa.Table) -> bool:
 
 
 def _subject(answers: dict[str, pa.Table]) -> str:
-    """The galaxy to draw: the one with most classified spaxels outside its commonest class."""
+    """Return the galaxy to draw: the one with most classified spaxels outside its commonest class."""
     shares = ("star_forming", "composite", "seyfert", "liner")
     classes = list(answers.values())[-1].to_pylist()
     return str(max(classes, key=lambda row: row["classified"] * (1 - max(row[name] for name in shares)))["plateifu"])

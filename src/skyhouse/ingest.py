@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -178,8 +179,8 @@ def _find(paths: Iterable[str]) -> list[str]:
     patterns = list(paths)
     found: dict[str, None] = {}
     for pattern in patterns:
-        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
-        found |= dict.fromkeys(os.path.abspath(path) for path in matches)
+        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        found |= dict.fromkeys(str(Path(path).absolute()) for path in matches)
     if not found:
         raise InputError(f"no file matches {', '.join(patterns)}; quote a pattern that has ** in it")
     return list(found)
@@ -192,7 +193,7 @@ def _plan(tables: Mapping[str, Table], survey: Survey, paths: Iterable[str], *, 
     for path in paths:
         try:
             key = survey.identify(path)
-            facts = os.stat(path)
+            facts = Path(path).stat()
         except (FormatError, OSError) as error:
             plan.failures.append(_failure("", path, error))
             continue
@@ -218,7 +219,7 @@ def _plan(tables: Mapping[str, Table], survey: Survey, paths: Iterable[str], *, 
 
 def _same_file(old: Source, new: Source) -> bool:
     """Whether a source is the file that it was, changed or not, or that file moved elsewhere."""
-    moved = not os.path.exists(old.path) and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+    moved = not Path(old.path).exists() and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
     return old.path == new.path or moved
 
 
@@ -271,7 +272,9 @@ def _commit(table: Table, files: list[WrittenFile], replaced: set[str]) -> None:
         version = table.refresh().version
         made = {span.source.key: span.source for file in files for span in file.spans}
         held = sources(table)
-        if rivals := {key for key, source in made.items() if key in held and (key not in replaced or held[key] == source)}:
+        if rivals := {
+            key for key, source in made.items() if key in held and (key not in replaced or held[key] == source)
+        }:
             files = _without_rivals(table, files, rivals)
             continue
         kept, removed = without(table, made.keys() & held.keys())
@@ -282,7 +285,9 @@ def _commit(table: Table, files: list[WrittenFile], replaced: set[str]) -> None:
             continue
         return
     _delete(table, files)
-    raise CommitConflict(f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later")
+    raise CommitConflict(
+        f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later"
+    )
 
 
 def _without_rivals(table: Table, files: list[WrittenFile], rivals: set[str]) -> list[WrittenFile]:
@@ -345,4 +350,6 @@ def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], 
             _delete(table, files)
             continue
         return
-    raise CommitConflict(f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later")
+    raise CommitConflict(
+        f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later"
+    )

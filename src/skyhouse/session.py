@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
@@ -96,8 +96,8 @@ class Lake:
         "spark". A file that fails stops nothing: it is in the report and in the table ``<survey>.failures``.
         `progress` is called with the state after every change. See `skyhouse.ingest.ingest`.
         """
-        from skyhouse.ingest import ingest  # noqa: PLC0415 - queries start faster without it
-        from skyhouse.surveys import get  # noqa: PLC0415
+        from skyhouse.ingest import ingest
+        from skyhouse.surveys import get
 
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
         runner = self._context.runner(engine)
@@ -109,7 +109,7 @@ class Lake:
         `row` is the object's name, or anything that has it by key or attribute; `kind` names a file beside the one
         that was ingested. Raises InputError for an unknown object, FormatError where the file is gone.
         """
-        from skyhouse.surveys import get  # noqa: PLC0415 - as above
+        from skyhouse.surveys import get
 
         return get(survey).open_raw(self, row, kind)
 
@@ -117,7 +117,7 @@ class Lake:
         """Stop the engines."""
         self._context.close()
 
-    def __enter__(self) -> Lake:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -184,14 +184,14 @@ class _Context:
         return self._engine(engine).native(lower(tree, self.tables, engine))
 
     def to_astropy(self, table: pa.Table) -> QTable:
-        from skyhouse.formats.qtable import to_qtable  # noqa: PLC0415 - astropy is slow to load
+        from skyhouse.formats.qtable import to_qtable
 
         return to_qtable(table)
 
     def write(self, reader: pa.RecordBatchReader, path: str | PathLike[str]) -> int:
-        from skyhouse.formats.export import write  # noqa: PLC0415 - as above
+        from skyhouse.formats.export import write
 
-        return write(reader, path)
+        return write(reader, Path(path))
 
     def runner(self, engine: str | None) -> TaskRunner:
         if engine in (None, "auto", "pool", "duckdb"):
@@ -199,7 +199,7 @@ class _Context:
                 self._pool = PoolRunner(self._settings.workers)
             return self._pool
         if engine == "spark":
-            from skyhouse.engine.spark import SparkRunner  # noqa: PLC0415 - pyspark is loaded only where asked for
+            from skyhouse.engine.spark import SparkRunner
 
             return SparkRunner(self._spark_engine())
         raise InputError(f"tasks run on 'pool' or 'spark', not {engine!r}")
@@ -214,7 +214,7 @@ class _Context:
 
     def _spark_engine(self) -> SparkEngine:
         if self._spark is None:
-            from skyhouse.engine.spark import SparkEngine  # noqa: PLC0415 - see runner
+            from skyhouse.engine.spark import SparkEngine
 
             self._spark = SparkEngine(self._settings)
         return self._spark

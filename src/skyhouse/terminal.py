@@ -43,7 +43,8 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callab
 
     def watch(state: IngestProgress) -> None:
         rate = state.rows / state.seconds if state.seconds else 0.0
-        more = f"{state.rows:,} rows  {rate:,.0f} rows/s  {state.bytes_read / 1e6:,.0f} of {state.bytes_total / 1e6:,.0f} MB"
+        size = f"{state.bytes_read / 1e6:,.0f} of {state.bytes_total / 1e6:,.0f} MB"
+        more = f"{state.rows:,} rows  {rate:,.0f} rows/s  {size}"
         if state.failures:
             more += f"  [red]{state.failures} failed[/red]"
         bar.update(task, completed=state.files_done, total=state.files, more=more)
@@ -54,7 +55,7 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callab
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON; dates in ISO form, bytes in hex."""
-    print(json.dumps(value, default=_plain, allow_nan=True))  # noqa: T201
+    print(json.dumps(value, default=_plain, allow_nan=True))
 
 
 def _plain(value: object) -> object:
@@ -73,7 +74,7 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         Console().print(grid(list(rows[0]) if rows else [], [list(row.values()) for row in rows]))
     else:
         for row in rows:
-            print("\t".join(_cell(value) for value in row.values()))  # noqa: T201
+            print("\t".join(_cell(value) for value in row.values()))
 
 
 def print_query(query: Query, limit: int) -> None:
@@ -84,10 +85,10 @@ def print_query(query: Query, limit: int) -> None:
         Console().print(grid(names, run.table.to_pylist()))
         Console().print(f"[dim]{run.rows:,} rows, {run.engine}, {run.seconds:.2f} s[/dim]")
         return
-    print("\t".join(names))  # noqa: T201
+    print("\t".join(names))
     for batch in _up_to(iter(query), limit):
         for row in batch.to_pylist():
-            print("\t".join(_cell(value) for value in row.values()))  # noqa: T201
+            print("\t".join(_cell(value) for value in row.values()))
 
 
 def _up_to(batches: Iterator[Any], limit: int) -> Iterator[Any]:

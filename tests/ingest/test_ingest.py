@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -148,4 +147,4 @@ def test_relative_paths_are_kept_absolute(
 ) -> None:
     monkeypatch.chdir(archive)
     ingest(registry, MANGA, ["**/*-MAPS-*.gz"], pool)
-    assert all(os.path.isabs(path) for path in rows_of(registry, "manga.galaxies")["source_path"].to_pylist())
+    assert all(Path(path).is_absolute() for path in rows_of(registry, "manga.galaxies")["source_path"].to_pylist())

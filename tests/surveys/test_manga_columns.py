@@ -44,7 +44,7 @@ def test_families_join_on_the_main_table():
     for name in FAMILIES[1:]:
         family = MANGA.definitions[name]
         assert (family.part_of, family.key) == (MAIN, ("spaxel_id", "daptype"))
-        assert {column.name for column in family.columns} & shared == {"spaxel_id", "daptype"}
+        assert {column.name for column in family.columns} & shared == {"spaxel_id", "plateifu", "daptype", "y", "x"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

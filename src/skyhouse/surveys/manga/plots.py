@@ -170,12 +170,14 @@ def _check(rows: Any, plateifu: str) -> None:
         raise InputError(f"no galaxy {plateifu!r} of that daptype in manga.spaxels")
     held = sorted(set(rows["daptype"].to_pylist()))
     if len(held) > 1:
-        raise InputError(f"{plateifu} is there in {len(held)} daptypes ({', '.join(held)}): say which, daptype={held[0]!r}")
+        raise InputError(
+            f"{plateifu} is there in {len(held)} daptypes ({', '.join(held)}): say which, daptype={held[0]!r}"
+        )
 
 
 def _figure() -> Figure:
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - a picture is the only thing that needs it
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackage("pictures need matplotlib: pip install 'skyhouse[plot]'") from error
     return Figure(figsize=(6, 5), layout="constrained")

@@ -156,7 +156,8 @@ def bpt_fractions(
                         WHEN y > 1.05 * x + 0.45 THEN 3
                         ELSE 4 END AS class
             FROM (
-                SELECT plateifu, daptype, log10({flux[NII]} / {flux[HALPHA]}) AS x, log10({flux[OIII]} / {flux[HBETA]}) AS y
+                SELECT plateifu, daptype,
+                       log10({flux[NII]} / {flux[HALPHA]}) AS x, log10({flux[OIII]} / {flux[HBETA]}) AS y
                 FROM manga.spaxels
                 WHERE good {chosen} AND {strong}
             ) AS ratios
@@ -176,7 +177,8 @@ def _daptype(lake: Lake, daptype: str | None, column: str) -> str:
         if len(held) < 2:
             return ""
         raise InputError(
-            f"the lake holds galaxies of {len(held)} daptypes ({', '.join(held)}): say which, daptype={held[0]!r}, or 'all'"
+            f"the lake holds galaxies of {len(held)} daptypes ({', '.join(held)}): "
+            f"say which, daptype={held[0]!r}, or 'all'"
         )
     quoted = daptype.replace("'", "''")
     return f"AND {column} = '{quoted}'"

@@ -35,13 +35,14 @@ _KEYS: Final = (
     Column("ifudesign", "int32", "", "meta.id;instr", "IFU design number; its first digits are the number of fibres"),
     Column("mangaid", "string", "", "meta.id", "MaNGA-ID of the galaxy, the same in all its observations"),
     Column("daptype", "string", "", "meta.id;meta.software", "Analysis that made the maps: binning and templates"),
-    Column("y", "int16", "pix", "pos.cartesian.y;instr.pixel", "Row of the spaxel in the map, from 0"),
-    Column("x", "int16", "pix", "pos.cartesian.x;instr.pixel", "Column of the spaxel in the map, from 0"),
+    Column("y", "int16", "", "pos.cartesian.y;instr.pixel", "Row of the spaxel in the map, from 0"),
+    Column("x", "int16", "", "pos.cartesian.x;instr.pixel", "Column of the spaxel in the map, from 0"),
     Column(
         "good", "bool", "", "meta.code.qual", "True where every stage of the analysis kept the spaxel: no BINID is -1"
     ),
 )
 _JOIN_KEY: Final = ("spaxel_id", "daptype")
+_ORDER: Final = ("plateifu", "daptype", "y", "x")
 
 # Which HDUs a family holds, by the name of the measurement; its _IVAR and _MASK go with it.
 _FAMILIES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = MappingProxyType(
@@ -98,14 +99,15 @@ def definitions() -> Mapping[str, Definition]:
     """Return the definitions of manga.spaxels and of its further column families, the main one first."""
     found = {}
     for name, (measurements, description) in _FAMILIES.items():
-        keys = _KEYS if name == MAIN else tuple(column for column in _KEYS if column.name in _JOIN_KEY)
+        keys = _KEYS if name == MAIN else tuple(c for c in _KEYS if c.name in (*_JOIN_KEY, *_ORDER))
         planes = tuple(column for hdu in _members(measurements) for column in plane_columns()[hdu])
         row_bytes = 4 * len(planes) + 8 * len(keys)
         found[name] = Definition(
             name,
             keys + planes,
-            key=("plateifu", "daptype", "y", "x") if name == MAIN else _JOIN_KEY,
-            sort=("plateifu", "y", "x") if name == MAIN else ("spaxel_id",),
+            key=_ORDER if name == MAIN else _JOIN_KEY,
+            sort=_ORDER,
+            unit=_ORDER[:2],
             description=description,
             part_of="" if name == MAIN else MAIN,
             row_group_rows=_ROW_GROUP_BYTES // row_bytes // 4096 * 4096,
