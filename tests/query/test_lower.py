@@ -105,6 +105,14 @@ def test_nulls_come_last_in_every_order(lake):
     assert "`x` ASC NULLS LAST, `spaxels`.`y` DESC NULLS FIRST" in sql.replace("`spaxels`.`x`", "`x`")
 
 
+def test_a_limit_counts_what_qualify_left(lake):
+    text = "SELECT DISTINCT y FROM manga.spaxels QUALIFY row_number() OVER (ORDER BY x) < 9 ORDER BY y LIMIT 2"
+    for engine in ("duckdb", "spark"):
+        sql = lower(parse(text), lake, engine).sql
+        assert sql.index("FROM") < sql.index("QUALIFY") < sql.rindex("ORDER BY") < sql.index("LIMIT")
+        assert sql.count("SELECT") == 1
+
+
 def test_an_unknown_engine_is_refused(lake):
     with pytest.raises(InputError, match="no engine"):
         lower(parse("SELECT 1"), lake, "oracle")

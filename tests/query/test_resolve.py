@@ -46,6 +46,13 @@ ERRORS = [
     ("SELECT 1 FROM manga.spaxels a NATURAL JOIN manga.galaxies", QueryError, "not part of the language", 0),
     ("SELECT x FROM (VALUES (1)) AS t(x)", QueryError, "FROM takes tables and queries", 24),
     ("SELECT DISTINCT ON (x) y FROM manga.spaxels", QueryError, "QUALIFY row_number", 21),
+    (
+        "SELECT y FROM manga.spaxels GROUP BY y QUALIFY rank() OVER (ORDER BY y) = 1 ORDER BY sum(x)",
+        QueryError,
+        "QUALIFY of groups",
+        88,
+    ),
+    ("SELECT DISTINCT x FROM manga.spaxels ORDER BY y", QueryError, "takes result columns only", 47),
     ("SELECT INTERVAL 1 DAY", QueryError, "not part of the language", 0),
     ("WITH RECURSIVE a AS (SELECT 1 AS x) SELECT x FROM a", QueryError, "RECURSIVE", 0),
 ]

@@ -148,7 +148,9 @@ class _Resolver:
             raise fault(
                 QueryError, "DISTINCT ON is not part of the language; use QUALIFY row_number() OVER (...) = 1", distinct
             )
-        self._tail(node, checked, columns, outputs_only=distinct is not None)
+        # Spark cannot order groups that QUALIFY has picked by what is not in the result.
+        picked = node.args.get("qualify") is not None and (grouped is not None or checked.aggregates)
+        self._tail(node, checked, columns, outputs_only=distinct is not None or picked)
         if grouped is not None or checked.aggregates or node.args.get("having"):
             _check_grouping(node, grouped or [], scope)
         return columns
@@ -323,7 +325,9 @@ class _Resolver:
             same = [c for c, item in zip(columns, _items(term), strict=False) if item == term.this]
             if not same:
                 shown = ", ".join(column.name for column in columns[:8])
-                problem = f"ORDER BY after DISTINCT or a set operation takes result columns only: {shown}"
+                problem = (
+                    f"ORDER BY after DISTINCT, a set operation or QUALIFY of groups takes result columns only: {shown}"
+                )
                 raise fault(QueryError, problem, term.this)
             term.set("this", _output(same[0]))
 
