@@ -50,7 +50,7 @@ ERRORS = [
         "SELECT y FROM manga.spaxels GROUP BY y QUALIFY rank() OVER (ORDER BY y) = 1 ORDER BY sum(x)",
         QueryError,
         "QUALIFY of groups",
-        88,
+        86,
     ),
     ("SELECT DISTINCT x FROM manga.spaxels ORDER BY y", QueryError, "takes result columns only", 47),
     ("SELECT INTERVAL 1 DAY", QueryError, "not part of the language", 0),

@@ -18,12 +18,10 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp, parse_one
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.dialects.spark import Spark
-from sqlglot.generators.spark import SparkGenerator
 
 from skyhouse.errors import InputError, QueryError
 from skyhouse.query.functions import FUNCTIONS, Function
@@ -31,6 +29,9 @@ from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, doub
 from skyhouse.query.parse import Dialect
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import resolve
+
+if TYPE_CHECKING:
+    from sqlglot.dialects.dialect import Dialect as Writer
 
 __all__ = ["ENGINES", "PIPELINE", "Engine", "Rule", "lower", "lowered"]
 
@@ -43,18 +44,6 @@ _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _COMPARED = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Case)
 
 
-class SparkWriter(Spark):
-    """Spark's SQL as it is: sqlglot would take QUALIFY apart, and puts a LIMIT before it when it does."""
-
-    class Generator(SparkGenerator):
-        TRANSFORMS: ClassVar[dict[Any, Any]] = {
-            node: write for node, write in SparkGenerator.TRANSFORMS.items() if node is not exp.Select
-        }
-
-
-_WRITERS = {"duckdb": DuckDB, "spark": SparkWriter}
-
-
 def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) -> Statement:
     """Return the statement that asks an engine for a query's rows.
 
@@ -64,11 +53,19 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
         raise InputError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
     resolved = resolve(tree, tables)
     try:
-        sql = lowered(resolved.tree, engine).sql(dialect=_WRITERS[engine], pretty=pretty, comments=False, copy=False)
+        sql = lowered(resolved.tree, engine).sql(dialect=_writer(engine), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
     columns = tuple(replace(c, type="string") if c.type == "null" else c for c in resolved.columns)
     return Statement(sql, engine, resolved.scans, columns)
+
+
+def _writer(engine: Engine) -> type[Writer]:
+    if engine == "duckdb":
+        return DuckDB
+    from skyhouse.query.spark_writer import SparkWriter  # three of sqlglot's dialects; a laptop's first query waits
+
+    return SparkWriter
 
 
 def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:

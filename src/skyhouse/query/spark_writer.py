@@ -1,0 +1,20 @@
+"""How Spark's SQL is written."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+from sqlglot.generators.spark import SparkGenerator
+
+__all__ = ["SparkWriter"]
+
+
+class SparkWriter(Spark):
+    """Spark's SQL as it is: sqlglot would take QUALIFY apart, and put the LIMIT before it."""
+
+    class Generator(SparkGenerator):
+        TRANSFORMS: ClassVar[dict[Any, Any]] = {
+            node: write for node, write in SparkGenerator.TRANSFORMS.items() if node is not exp.Select
+        }
