@@ -47,7 +47,7 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
     with progress_bar("simulating") as (count, _):
         paths = manga.simulate(folder / "sas", galaxies=galaxies, progress=count)
     size = sum(path.stat().st_size for path in paths)
-    console.print(f"{len(paths)} files, {size / 1e6:,.0f} MB, {_since(began)}: {paths[0]} ...")
+    _say(console, f"{len(paths)} files, {size / 1e6:,.0f} MB, {_since(began)}: {paths[0]} ...")
     with skyhouse.open(folder / "lake") as lake:
         console.rule("ingest")
         with progress_bar("ingesting") as (_, watch):
@@ -70,13 +70,19 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
             draw(lake, subject, path=str(path))
             console.print(f"  {path}")
     console.rule(f"done in {_since(began)}; what to type next")
-    console.print(f"  .venv/bin/skyhouse tables --lake {folder / 'lake'}")
-    console.print(f"  .venv/bin/skyhouse schema manga.spaxels --like ha_6564 --lake {folder / 'lake'}")
-    console.print(
-        f'  .venv/bin/skyhouse sql --lake {folder / "lake"} "SELECT plateifu, max(emline_gflux_ha_6564) AS brightest '
-        'FROM manga.spaxels WHERE good GROUP BY plateifu ORDER BY brightest DESC LIMIT 5"'
+    lake_option = f"--lake {folder / 'lake'}"
+    _say(console, f"  .venv/bin/skyhouse tables {lake_option}")
+    _say(console, f"  .venv/bin/skyhouse schema manga.spaxels --like ha_6564 {lake_option}")
+    brightest = (
+        "SELECT plateifu, max(emline_gflux_ha_6564) AS brightest FROM manga.spaxels WHERE good GROUP BY plateifu"
     )
-    console.print(f"  .venv/bin/skyhouse plot {subject} --column stellar_vel --lake {folder / 'lake'}")
+    _say(console, f'  .venv/bin/skyhouse sql {lake_option} "{brightest} ORDER BY ha DESC LIMIT 5"')
+    _say(console, f"  .venv/bin/skyhouse plot {subject} --column stellar_vel {lake_option}")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is: not folded, so that it can be copied, and no bracket taken for markup."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _ask(query: Query, console: Console) -> pa.Table:
@@ -94,7 +100,7 @@ def _compare(lake: Lake, answers: dict[str, pa.Table], console: Console) -> None
         try:
             run = query.run(engine="spark")
         except EngineMissing as missing:
-            console.print(f"not asked: {missing}")
+            _say(console, f"not asked: {missing}")
             return
         same = "the same answer" if same_rows(run.table, answers[title]) else "[red]ANOTHER ANSWER[/red]"
         console.print(f"{title[:2]}  {run.rows:,} rows by {run.engine} in {run.seconds:.3f} s: {same}")

@@ -145,8 +145,8 @@ class _Tables:
         held = {known.lower(): known for known in names}
         table = self._newest(held.get(name.lower(), name))
         schema = table.name.partition(".")[0]
-        beside = [self._newest(n) for n in names if n.startswith(f"{schema}.") and n != table.name]
-        tables = [table, *(other for other in beside if other.definition.part_of == table.name)]
+        beside = [n for n in names if n.startswith(f"{schema}.") and self._part_of(n) == table.name]
+        tables = [table, *(self._newest(n) for n in beside)]
         version = "/".join(f"{one.name}@{one.version}" for one in tables)
         known = self._relations.get(table.name)
         if known is None or known.version != version:
@@ -159,6 +159,10 @@ class _Tables:
             )
             self._relations[table.name] = known
         return known
+
+    def _part_of(self, name: str) -> str:
+        """Return the table that a table widens; it is part of a definition, so an old version knows it too."""
+        return (self._opened.get(name) or self._newest(name)).definition.part_of
 
     def _newest(self, name: str) -> Table:
         if name in self._opened:
