@@ -82,7 +82,8 @@ class IngestReport:
         return not self.failures
 
     def __str__(self) -> str:
-        text = f"{self.ingested} files ingested ({self.rows:,} rows), {self.unchanged} unchanged"
+        files = "1 file" if self.ingested == 1 else f"{self.ingested} files"
+        text = f"{files} ingested ({self.rows:,} rows), {self.unchanged} unchanged"
         if self.replaced:
             text += f", {self.replaced} replaced"
         return f"{text}, {len(self.failures)} failed, {self.seconds:.1f} s"
