@@ -5,12 +5,15 @@ scaled by factors of their own, so that no number repeats within reach of the co
 project's own writer, as those of an ingest do.
 
     python bench/spaxels.py [spaxels]
+
+Their number may also be given as SKYHOUSE_BENCH_SPAXELS.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -181,8 +184,13 @@ def _write(table: Table, rows: pa.Table, key: str) -> None:
     commit(table, writer.close())
 
 
+def wanted_spaxels(arguments: Sequence[str]) -> int:
+    """Return how many spaxels are asked for: by a script's argument, by SKYHOUSE_BENCH_SPAXELS, or 20 million."""
+    return int(arguments[0] if arguments else os.environ.get("SKYHOUSE_BENCH_SPAXELS", "20000000"))
+
+
 if __name__ == "__main__":
-    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000_000
+    asked = wanted_spaxels(sys.argv[1:])
     started = time.perf_counter()
     found = make_spaxel_lake(spaxels=asked)
     held = {name: Registry.open(found).table(name) for name in ("manga.spaxels", "manga.galaxies", "manga.drpall")}
