@@ -41,11 +41,11 @@ _TYPES = {
 
 # Rows keep the order of the files, so that a LIMIT without ORDER BY gives the same rows every time. Footers are read
 # once. Names in SQL never reach Python variables, and no extension is fetched or loaded behind the user's back.
-# After these no statement can change the configuration.
+# After these no statement can change the configuration. GLOBAL, since cursors do not inherit what is set of a session.
 _SETUP = """
-SET parquet_metadata_cache = true;
-SET python_enable_replacements = false;
-SET TimeZone = 'UTC';
+SET GLOBAL parquet_metadata_cache = true;
+SET GLOBAL python_enable_replacements = false;
+SET GLOBAL TimeZone = 'UTC';
 SET lock_configuration = true;
 """
 
