@@ -1,7 +1,4 @@
-"""Write the tables of functions into docs/sql.md, from the list that the language itself uses.
-
-    python scripts/sql_reference.py
-"""
+"""Write the tables of functions into docs/sql.md, from the list that the language itself uses."""
 
 from __future__ import annotations
 

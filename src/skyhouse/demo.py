@@ -54,8 +54,8 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
             report = lake.ingest([str(folder / "sas" / "**" / "*.fits*")], survey="manga", progress=watch)
         console.print(str(report))
         for table in lake.tables():
-            size = f"{table.rows:>10,} rows  {len(table.columns):>5} columns  {table.bytes / 1e6:8.1f} MB"
-            console.print(f"  {table.name:<28} {size}")
+            held = f"{table.rows:>10,} rows  {len(table.columns):>5} columns  {table.bytes / 1e6:8.1f} MB"
+            console.print(f"  {table.name:<28} {held}")
         answers = {}
         for title, query in questions(lake).items():
             console.rule(title)

@@ -102,7 +102,9 @@ class QueryError(InputError):
     with a caret under the place.
     """
 
-    def __init__(self, problem: str, text: str | None = None, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, problem: str, text: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
         self.problem = problem
         self.text = text
         self.line = line

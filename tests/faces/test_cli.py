@@ -1,0 +1,141 @@
+"""The command line, run as a person or a script would: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal."""
+    command = [sys.executable, "-m", "skyhouse", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, stdin=subprocess.DEVNULL)
+
+
+def ask(lake: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on a lake."""
+    return run(*arguments, "--lake", lake)
+
+
+@pytest.fixture(scope="module")
+def lake_path(simulated_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with one galaxy, made by the command line."""
+    path = tmp_path_factory.mktemp("cli") / "lake"
+    done = ask(path, "ingest", str(simulated_files / "**/*8485-1901-MAPS*"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 file ingested (1,156 rows)")
+    return path
+
+
+def test_ingest_speaks_json_and_says_what_failed(lake_path: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "manga-9999-1901-MAPS-HYB10-MILESHC-MASTARSSP.fits.gz"
+    bad.write_text("<!doctype html><title>Not here</title>")
+    done = ask(lake_path, "ingest", str(bad), "--json")
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert (told["ingested"], len(told["failures"])) == (0, 1)
+    assert "Not here" in told["failures"][0]["reason"]
+    again = ask(lake_path, "ingest", str(bad))
+    assert again.returncode == 2
+    assert str(bad) in again.stderr
+
+
+def test_tables_and_schema(lake_path: Path) -> None:
+    told = {row["table"]: row for row in json.loads(ask(lake_path, "tables", "--json").stdout)}
+    assert told["manga.spaxels"]["rows"] == 1156
+    lines = ask(lake_path, "tables").stdout.splitlines()
+    assert any(line.startswith("manga.galaxies\t1\t") for line in lines)
+    columns = json.loads(ask(lake_path, "schema", "manga.spaxels", "--like", "STELLAR_VEL", "--json").stdout)
+    assert [column["column"] for column in columns] == ["stellar_vel", "stellar_vel_ivar", "stellar_vel_mask"]
+    assert columns[0]["unit"] == "km/s"
+
+
+def test_sql_as_lines_json_and_file(lake_path: Path, tmp_path: Path) -> None:
+    text = "SELECT plateifu, y, x FROM manga.spaxels WHERE y = 3 AND x < 2 ORDER BY x"
+    assert ask(lake_path, "sql", text).stdout == "plateifu\ty\tx\n8485-1901\t3\t0\n8485-1901\t3\t1\n"
+    assert json.loads(ask(lake_path, "sql", text, "--json").stdout)[1] == {"plateifu": "8485-1901", "y": 3, "x": 1}
+    done = ask(lake_path, "sql", text, "--out", str(tmp_path / "x.csv"))
+    assert done.stdout.startswith("2 rows in ")
+    assert (tmp_path / "x.csv").read_text().splitlines()[1].endswith("3,0")
+
+
+@pytest.mark.spark
+def test_sql_on_spark(lake_path: Path) -> None:
+    done = ask(lake_path, "sql", "SELECT count(*) AS n FROM manga.spaxels", "--engine", "spark")
+    assert done.stdout == "n\n1156\n"
+
+
+def test_errors_are_one_message(lake_path: Path, tmp_path: Path) -> None:
+    wrong = ask(lake_path, "sql", "SELECT medain(y) FROM manga.spaxels")
+    assert wrong.returncode == 1
+    assert "did you mean 'median'" in wrong.stderr
+    assert "^" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    nowhere = ask(tmp_path / "nowhere", "tables")
+    assert nowhere.returncode == 1
+    assert "not a lake" in nowhere.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_plot(lake_path: Path, tmp_path: Path) -> None:
+    for options in (["--column", "stellar_vel"], ["--bpt"]):
+        path = tmp_path / f"{len(options)}.png"
+        done = ask(lake_path, "plot", "8485-1901", *options, "--out", str(path))
+        assert (done.returncode, done.stdout.strip()) == (0, str(path)), done.stderr
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_simulate(tmp_path: Path) -> None:
+    done = run("simulate", tmp_path / "sas", "--galaxies", "2", "--json")
+    paths = [Path(path) for path in json.loads(done.stdout)["files"]]
+    assert len(paths) == 2
+    assert all(path.is_file() for path in paths)
+
+
+def test_on_a_terminal_there_are_tables_and_a_bar(simulated_files: Path, tmp_path: Path) -> None:
+    """A real pseudo-terminal: what a person sees."""
+    shown = on_terminal("ingest", str(simulated_files / "**/*7815-1902-MAPS*"), "--lake", str(tmp_path / "lake"))
+    assert "ingesting" in shown
+    assert "1/1" in shown
+    assert "rows/s" in shown
+    shown = on_terminal("sql", "SELECT plateifu FROM manga.galaxies", "--lake", str(tmp_path / "lake"))
+    assert "7815-1902" in shown
+    assert "duckdb" in shown
+    assert "┃" in shown
+
+
+def on_terminal(*arguments: str) -> str:
+    """Run a command on a pseudo-terminal, 120 columns wide, and return what it shows."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"COLUMNS": "120", "LINES": "40", "TERM": "xterm"}
+    command = [sys.executable, "-m", "skyhouse", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        assert process.wait() == 0, shown.decode()
+    os.close(ours)
+    return shown.decode()
+
+
+def test_demo(tmp_path: Path) -> None:
+    done = run("demo", "--galaxies", "3", "--no-spark", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 files ingested" in done.stdout
+    for question in ("Q1", "Q2", "Q3"):
+        assert question in done.stdout
+    assert len(list((tmp_path / "demo").glob("*.png"))) == 2
+    assert not done.stderr
