@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 LINES = ("ha_6564", "hb_4862", "oiii_5008", "nii_6585")
 STRONG = " AND ".join(
-    f"emline_gflux_{line} > 0 AND emline_gflux_{line} * sqrt(emline_gflux_ivar_{line}) > 3" for line in LINES
+    f"emline_gflux_{line} > 0 AND emline_gflux_{line} * emline_gflux_{line} * emline_gflux_ivar_{line} > 9"
+    for line in LINES
 )
 
 # DuckDB and Spark both read this.
@@ -100,7 +101,7 @@ def asked_of_polars(tables: dict[str, list[str]]) -> Callable[[str], pa.Table]:
         return counts.filter(pl.col("matching") > 0.2 * pl.col("good_spaxels")).with_columns(share).sort("plateifu")
 
     def classes(picked: pl.LazyFrame) -> pl.LazyFrame:
-        strong = [flux[line] > 0 for line in LINES] + [flux[line] * ivar[line].sqrt() > 3 for line in LINES]
+        strong = [flux[line] > 0 for line in LINES] + [flux[line] * flux[line] * ivar[line] > 9 for line in LINES]
         u, v = pl.col("u"), pl.col("v")
         of = (
             pl.when((u < 0.05) & (v < 0.61 / (u - 0.05) + 1.3))

@@ -170,7 +170,7 @@ def tell(rows: list[tuple[object, ...]], spaxels: int, size: int, files: int) ->
         ("question", "system", "wall s", "CPU s", "times bare DuckDB"),
         [(QUESTIONS[q], name, wall, cpu, wall / base[q]) for q, name, wall, cpu, _ in ordered],
         f"{spaxels:,} spaxels of 392 columns in {files} Parquet files, {size / 1e9:.1f} GB; medians of {RUNS} warm "
-        f"runs (Spark, PostgreSQL: {SLOW_RUNS}). All give the same answers. Skyhouse's time is that of the whole call, from "
+        f"runs (Spark, PostgreSQL: {SLOW_RUNS}). All give the same answers. Skyhouse's time is of the whole call, from "
         "the survey's function to Arrow. PostgreSQL holds the good spaxels only (45% of the rows), 80 columns of each, "
         "all of it in memory; its covering indexes are made for these questions.",
     )

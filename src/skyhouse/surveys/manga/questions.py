@@ -124,8 +124,10 @@ def bpt_fractions(
     """
     lines = (HALPHA, HBETA, OIII, NII)
     flux = {line: f"emline_gflux_{line}" for line in lines}
+    # S/N = flux * sqrt(ivar), squared: a root of 20 million numbers is dear, and so is to look whether each has one.
     strong = " AND ".join(
-        f"{name} > 0 AND {name} * sqrt(emline_gflux_ivar_{line}) > {float(snr)!r}" for line, name in flux.items()
+        f"{name} > 0 AND {name} * {name} * emline_gflux_ivar_{line} > {float(snr * abs(snr))!r}"
+        for line, name in flux.items()
     )
     if masked:
         strong = masked_expression(strong)
@@ -140,8 +142,9 @@ def bpt_fractions(
     galaxies = ""
     if where:
         galaxies = f"""
-        SEMI JOIN (SELECT g.plateifu, g.daptype FROM manga.galaxies AS g {join} WHERE {" AND ".join(where)}) AS picked
-            ON picked.plateifu = classes.plateifu AND picked.daptype = classes.daptype"""
+                SEMI JOIN (
+                    SELECT g.plateifu, g.daptype FROM manga.galaxies AS g {join} WHERE {" AND ".join(where)}
+                ) AS picked ON picked.plateifu = s.plateifu AND picked.daptype = s.daptype"""
     return lake.sql(
         f"""
         SELECT plateifu, daptype, count(*) AS classified,
@@ -158,10 +161,10 @@ def bpt_fractions(
             FROM (
                 SELECT plateifu, daptype,
                        log10({flux[NII]} / {flux[HALPHA]}) AS x, log10({flux[OIII]} / {flux[HBETA]}) AS y
-                FROM manga.spaxels
+                FROM manga.spaxels AS s{galaxies}
                 WHERE good {chosen} AND {strong}
             ) AS ratios
-        ) AS classes{galaxies}
+        ) AS classes
         GROUP BY plateifu, daptype
         ORDER BY plateifu, daptype
         """
