@@ -12,8 +12,9 @@ import glob
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skyhouse.columns import Column
-from skyhouse.engine.base import TaskRunner
-from skyhouse.errors import CommitConflict, DuplicateSource, FormatError, InputError
+from skyhouse.engine.base import Outcome, TaskRunner
+from skyhouse.errors import CommitConflict, DuplicateSource, FormatError, InputError, LakeError
 from skyhouse.lake.commit import commit
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.layout import group_sources
@@ -107,10 +108,10 @@ class _Made:
 
 @dataclass
 class _Plan:
-    """What is to do: sources by the tables that lack them, and those whose older rows have to go."""
+    """What is to do: sources by the tables that lack them, and the older sources, by key, whose rows have to go."""
 
     missing: dict[tuple[str, ...], list[Source]] = field(default_factory=lambda: defaultdict(list))
-    replaced: set[str] = field(default_factory=set)
+    replaced: dict[str, set[Source]] = field(default_factory=dict)
     unchanged: int = 0
     failures: list[Failure] = field(default_factory=list)
 
@@ -126,9 +127,10 @@ def ingest(
 ) -> IngestReport:
     """Ingest raw files, by patterns (`**` is any depth) or paths, into the survey's tables.
 
-    A file that is new or changed (size or time of the same path) is ingested, all others are left alone. The same
-    unit from another path is a failure unless `replace`. What fails is kept in ``<survey>.failures`` and in the
-    report, and stops nothing. Raises InputError where no file matches.
+    A file that is new or changed (size or time of the same file) is ingested, all others are left alone, also where
+    they have been moved. The same unit from another file is a failure unless `replace`, by which moved files are
+    ingested again too. What fails is kept in ``<survey>.failures`` and in the report, and stops nothing. Raises
+    InputError where no file matches.
     """
     began = time.perf_counter()
     found = _find(paths)
@@ -143,14 +145,14 @@ def ingest(
         failures=len(failures),
     )
     rows: dict[str, int] = defaultdict(int)
-    for outcome in runner.run(_convert, _tasks(tables, survey, plan)):
+    for outcome in _outcomes(runner, _tasks(tables, survey, plan)):
         task = outcome.task
         if outcome.value is None:
             reason = str(outcome.error) or outcome.traceback
             failures += [Failure(s.key, s.path, type(outcome.error).__name__, "", reason) for s in task.sources]
         else:
             failures += outcome.value.failures
-            _commit_all(tables, outcome.value, plan.replaced)
+            failures += _commit_all(tables, outcome.value, plan.replaced)
             for name, count in outcome.value.rows.items():
                 rows[name] += count
         state.files_done += len(task.sources)
@@ -160,8 +162,7 @@ def ingest(
         state.seconds = time.perf_counter() - began
         if progress is not None:
             progress(state)
-    attempted = {source.path for source in todo.values()}
-    _keep_failures(registry, survey, failures, attempted)
+    _keep_failures(registry, survey, failures, found)
     failed = {failure.path for failure in failures}
     done = [source for source in todo.values() if source.path not in failed]
     return IngestReport(
@@ -180,7 +181,9 @@ def _find(paths: Iterable[str]) -> list[str]:
     patterns = list(paths)
     found: dict[str, None] = {}
     for pattern in patterns:
-        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        # A name may hold what would be a pattern's: [, ? or *.
+        exact = not glob.has_magic(pattern) or os.path.lexists(pattern)
+        matches = [pattern] if exact else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         found |= dict.fromkeys(str(Path(path).absolute()) for path in matches)
     if not found:
         raise InputError(f"no file matches {', '.join(patterns)}; quote a pattern that has ** in it")
@@ -192,40 +195,56 @@ def _plan(tables: Mapping[str, Table], survey: Survey, paths: Iterable[str], *, 
     held = {name: sources(table) for name, table in tables.items()}
     seen: dict[str, str] = {}
     for path in paths:
+        key = ""
         try:
             key = survey.identify(path)
             facts = Path(path).stat()
         except (FormatError, OSError) as error:
-            plan.failures.append(_failure("", path, error))
+            plan.failures.append(_failure(key, path, error))
             continue
         source = Source(key, path, facts.st_size, facts.st_mtime_ns)
         names = survey.tables_of(path)
         older = [held[name][key] for name in names if key in held[name]]
-        other = seen.setdefault(key, path)
-        if other == path:
-            other = next((old.path for old in older if not _same_file(old, source)), path)
-        if other != path and not (replace and seen[key] == path):
-            problem = f"{key} is there already, from {other}; --replace puts this copy in its place"
-            plan.failures.append(_failure(key, path, DuplicateSource(problem)))
+        first = seen.setdefault(key, path)
+        if first != path and _one_file(first, path):
+            plan.unchanged += 1
             continue
-        missing = tuple(name for name in names if not _unchanged(held[name].get(key), source))
+        other = first if first != path else next((old.path for old in older if not _same_file(old, source)), path)
+        if other != path and not (replace and first == path):
+            plan.failures.append(_failure(key, path, _duplicate(key, other)))
+            continue
+        missing = tuple(name for name in names if not _unchanged(held[name].get(key), source, replace=replace))
         if not missing:
             plan.unchanged += 1
             continue
         plan.missing[missing].append(source)
-        if any(not _unchanged(old, source) for old in older):
-            plan.replaced.add(key)
+        if gone := {old for old in older if not _unchanged(old, source, replace=replace)}:
+            plan.replaced[key] = gone
     return plan
+
+
+def _one_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one file, by links, say."""
+    try:
+        return path == other or os.path.samefile(path, other)  # noqa: PTH121 - no Path is needed for it
+    except OSError:
+        return False
 
 
 def _same_file(old: Source, new: Source) -> bool:
     """Whether a source is the file that it was, changed or not, or that file moved elsewhere."""
-    moved = not Path(old.path).exists() and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
-    return old.path == new.path or moved
+    moved = (old.size, old.mtime_ns) == (new.size, new.mtime_ns) and not Path(old.path).exists()
+    return moved or _one_file(old.path, new.path)
 
 
-def _unchanged(old: Source | None, new: Source) -> bool:
-    return old is not None and _same_file(old, new) and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+def _unchanged(old: Source | None, new: Source, *, replace: bool) -> bool:
+    if old is None or (replace and old.path != new.path):
+        return False
+    return _same_file(old, new) and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+
+
+def _duplicate(key: str, other: str) -> DuplicateSource:
+    return DuplicateSource(f"{key} is there already, from {other}; --replace puts this copy in its place")
 
 
 def _tasks(tables: Mapping[str, Table], survey: Survey, plan: _Plan) -> Iterator[_Task]:
@@ -237,6 +256,19 @@ def _tasks(tables: Mapping[str, Table], survey: Survey, plan: _Plan) -> Iterator
         ordered = sorted(group, key=lambda source: source.key)
         for part in group_sources([source.size for source in ordered], target):
             yield _Task(survey, folders, tuple(ordered[part]))
+
+
+def _outcomes(runner: TaskRunner, tasks: Iterator[_Task]) -> Iterator[Outcome[_Task, _Made]]:
+    """Run the tasks; one that fails as a whole is run again file by file, so that only the file at fault fails."""
+    divided: list[_Task] = []
+    for outcome in runner.run(_convert, tasks):
+        sources = outcome.task.sources
+        if outcome.value is None and len(sources) > 1 and not isinstance(outcome.error, LakeError):
+            divided += [changed(outcome.task, sources=(source,)) for source in sources]
+        else:
+            yield outcome
+    if divided:
+        yield from runner.run(_convert, divided)
 
 
 def _convert(task: _Task) -> _Made:
@@ -262,20 +294,34 @@ def _convert(task: _Task) -> _Made:
         raise
 
 
-def _commit_all(tables: Mapping[str, Table], made: _Made, replaced: set[str]) -> None:
-    """Commit a task's files, the parts of a wide table before the table itself."""
+def _commit_all(tables: Mapping[str, Table], made: _Made, replaced: Mapping[str, set[Source]]) -> list[Failure]:
+    """Commit a task's files, the parts of a wide table before the table itself.
+
+    Tables have no commit in common. So that they agree when another ingest commits the same units at the same time,
+    made from other files, who is first in the first table is so in all. The units that are lost are returned.
+    """
+    lost: dict[str, tuple[Source, Source]] = {}
     for name in sorted(made.files, key=lambda name: not tables[name].definition.part_of):
-        _commit(tables[name], made.files[name], replaced)
+        files = _without_rivals(tables[name], made.files[name], lost.keys())
+        lost |= _commit(tables[name], files, replaced)
+    pairs = [(ours, theirs) for ours, theirs in lost.values() if not _same_file(theirs, ours)]
+    return [_failure(ours.key, ours.path, _duplicate(ours.key, theirs.path)) for ours, theirs in pairs]
 
 
-def _commit(table: Table, files: list[WrittenFile], replaced: set[str]) -> None:
+def _commit(
+    table: Table, files: list[WrittenFile], replaced: Mapping[str, set[Source]]
+) -> dict[str, tuple[Source, Source]]:
+    """Commit the files, but not what another ingest has committed meanwhile; return what it made otherwise.
+
+    That is (our source, theirs) by key.
+    """
+    lost: dict[str, tuple[Source, Source]] = {}
     for _ in range(_COMMIT_TRIES):
         version = table.refresh().version
         made = {span.source.key: span.source for file in files for span in file.spans}
         held = sources(table)
-        if rivals := {
-            key for key, source in made.items() if key in held and (key not in replaced or held[key] == source)
-        }:
+        if rivals := {key for key in made.keys() & held.keys() if held[key] not in replaced.get(key, ())}:
+            lost |= {key: (made[key], held[key]) for key in rivals if held[key] != made[key]}
             files = _without_rivals(table, files, rivals)
             continue
         kept, removed = without(table, made.keys() & held.keys())
@@ -284,14 +330,14 @@ def _commit(table: Table, files: list[WrittenFile], replaced: set[str]) -> None:
         except CommitConflict:
             _delete(table, kept)
             continue
-        return
+        return lost
     _delete(table, files)
     raise CommitConflict(
         f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later"
     )
 
 
-def _without_rivals(table: Table, files: list[WrittenFile], rivals: set[str]) -> list[WrittenFile]:
+def _without_rivals(table: Table, files: list[WrittenFile], rivals: Collection[str]) -> list[WrittenFile]:
     """Take sources that another ingest has committed meanwhile out of files that are not committed yet."""
     kept: list[WrittenFile] = []
     for file in files:
@@ -326,19 +372,20 @@ def _failures_definition(survey: Survey) -> Definition:
         ),
         key=("path",),
         sort=("path",),
-        description="Raw files that could not be ingested; a row goes when its file has been ingested after all.",
+        description="Raw files that could not be ingested; a row goes when its file is in the tables after all.",
     )
 
 
-def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], attempted: set[str]) -> None:
-    """Bring the table of failures up to date: rows of files that were tried now go, those that failed come."""
+def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], found: Iterable[str]) -> None:
+    """Bring the table of failures up to date: rows of files that were looked at now go, those that failed come."""
     table = registry.create(_failures_definition(survey), exist_ok=True)
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     latest = {f.path: {**f.__dict__, "failed_at": now} for f in failures}
+    seen = frozenset(found)
     for _ in range(_COMMIT_TRIES):
         version = table.refresh().version
         before = {row["path"]: row for file in table.files() for row in pq.read_table(file.path).to_pylist()}
-        after = {path: row for path, row in before.items() if path not in attempted} | latest
+        after = {path: row for path, row in before.items() if path not in seen} | latest
         if not latest and after == before:
             return
         writer = TableWriter(table.definition, table.path)

@@ -49,7 +49,8 @@ def open_raw(lake: Lake, row: Any, kind: str = "MAPS") -> HDUList:
     path = raw_path(lake, row, kind)
     if not path.exists():
         raise FormatError(
-            str(path), "the raw file is not there (any more); put it back, or ingest it from its new place"
+            str(path),
+            "the raw file is not there (any more); put it back, or ingest it from its new place with --replace",
         )
     return hdulist(str(path))
 
