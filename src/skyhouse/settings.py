@@ -50,12 +50,7 @@ class Settings:
         3
         """
         known = {f.name for f in fields(cls)}
-        found: dict[str, Any] = {}
-        if toml is not None and toml.exists():
-            try:
-                found |= tomllib.loads(toml.read_text(encoding="utf-8")).get("settings", {})
-            except tomllib.TOMLDecodeError as error:
-                raise SettingsError(f"{toml}: {error}") from error
+        found = {} if toml is None else _of_file(toml)
         for name in known - {"spark_conf"}:
             value = (os.environ if environment is None else environment).get(f"SKYHOUSE_{name.upper()}")
             if value is not None:
@@ -64,12 +59,35 @@ class Settings:
         for name in found:
             if name not in known:
                 raise SettingsError(f"no setting {name!r}{did_you_mean(name, known)}")
-        for name in ("workers", "threads"):
-            if name in found:
-                found[name] = _positive(name, found[name])
-        if found.get("engine", "auto") not in ("auto", "duckdb", "spark"):
-            raise SettingsError(f"engine is 'auto', 'duckdb' or 'spark', not {found['engine']!r}")
-        return cls(**found)
+        return cls(**{name: _checked(name, value) for name, value in found.items()})
+
+
+def _of_file(toml: Path) -> dict[str, Any]:
+    if not toml.exists():
+        return {}
+    try:
+        found = tomllib.loads(toml.read_text(encoding="utf-8")).get("settings", {})
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{toml} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise SettingsError(f"{toml}: settings is a table, begun by a line [settings], not {found!r}")
+    return found
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in ("workers", "threads"):
+        return _positive(name, value)
+    if name == "engine":
+        if value not in ("auto", "duckdb", "spark"):
+            raise SettingsError(f"engine is 'auto', 'duckdb' or 'spark', not {value!r}")
+        return value
+    if name == "spark_conf":
+        if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
+            raise SettingsError(f"spark_conf is a table of Spark's properties, each a text in quotes, not {value!r}")
+        return value
+    if not isinstance(value, str | Path):
+        raise SettingsError(f"{name} is a text in quotes, not {value!r}")
+    return str(value)
 
 
 def _positive(name: str, value: object) -> int:
