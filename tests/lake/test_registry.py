@@ -149,6 +149,17 @@ def test_what_is_not_a_lake(tmp_path: Path):
         Registry(tmp_path / "gone").names()
 
 
+def test_a_name_that_delta_reads_as_another_is_refused(tmp_path: Path):
+    """The log would be written to a%20b and read from 'a b'."""
+    with pytest.raises(LakeError, match=r"%20 as ' '; rename"):
+        Registry.make(tmp_path / "a%20b")
+    assert not list(tmp_path.iterdir())
+    for name in ("50%", "%", "a b", "[x]", "é#?*'"):
+        registry = Registry.make(tmp_path / name)
+        registry.create(Definition("s.t", (Column("a", "int64"),)))
+        assert registry.table("s.t").refresh().version == 0, name
+
+
 def test_making_a_lake_twice_keeps_it(registry: Registry, spaxels: Definition):
     registry.create(spaxels)
     marker = registry.root / "skyhouse.toml"

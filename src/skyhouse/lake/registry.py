@@ -8,6 +8,7 @@ import shutil
 import tomllib
 import uuid
 from pathlib import Path
+from urllib.parse import unquote
 
 from skyhouse.errors import InputError, LakeError, NotALake, TableExists, UnknownTable, did_you_mean
 from skyhouse.lake.definition import Definition
@@ -35,9 +36,10 @@ class Registry:
     def make(cls, root: Path) -> Registry:
         """Make a lake in a folder (which may exist, and may already be a lake) and open it.
 
-        Raises LakeError where the folder cannot be written, NotALake where it holds a lake of a newer format.
+        Raises LakeError where the folder cannot be written or has a name that Delta cannot, NotALake where it holds a
+        lake of a newer format.
         """
-        root = Path(root).absolute()
+        root = _nameable(Path(root).absolute())
         marker = root / MARKER
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -51,14 +53,14 @@ class Registry:
 
     @classmethod
     def open(cls, root: Path) -> Registry:
-        """Open the lake in a folder. Raises NotALake where it is none, or of a newer format."""
-        root = Path(root).absolute()
+        """Open the lake in a folder. Raises NotALake where it is none, or of a newer format, LakeError."""
+        root = _nameable(Path(root).absolute())
         marker = root / MARKER
         try:
             found = tomllib.loads(marker.read_text(encoding="utf-8")).get("format")
         except (FileNotFoundError, NotADirectoryError):
             raise NotALake(f"{root} is not a lake: it has no {MARKER}; skyhouse.open(path) makes one") from None
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise NotALake(f"{marker} cannot be read: {error}") from error
         if type(found) is not int or found < 1:
             raise NotALake(f"{marker} has no line like 'format = {FORMAT}'")
@@ -123,6 +125,15 @@ class Registry:
     def _folder(self, name: str) -> Path:
         schema, table = name.split(".")
         return self.root / schema / table
+
+
+def _nameable(root: Path) -> Path:
+    # deltalake writes under the name as it is, and reads under the one that these stand for: another folder's, maybe.
+    if unquote(str(root)) != str(root):
+        code = re.search("%[0-9a-fA-F]{2}", str(root))
+        assert code
+        raise LakeError(f"no lake can lie in {root}: Delta reads {code[0]} as {unquote(code[0])!r}; rename the folder")
+    return root
 
 
 def _match(name: str, names: list[str]) -> str | None:
