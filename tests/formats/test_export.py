@@ -287,6 +287,17 @@ def test_a_stream_that_fails_leaves_the_old_file_alone(tmp_path: Path, ending: s
     assert [one.name for one in tmp_path.iterdir()] == [target.name]
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, ending: str) -> None:
+    taken = tmp_path / f"taken{ending}"
+    taken.mkdir()
+    table = pa.table({"a": [1]})
+    for target in (taken, tmp_path / f"{'x' * 250}{ending}"):
+        with pytest.raises(InputError, match="cannot be written"):
+            write(table.to_reader(), target)
+    assert list(tmp_path.iterdir()) == [taken]
+
+
 @pytest.mark.parametrize("ending", [e for e in ENDINGS if not e.endswith(".gz")])
 def test_no_rows_make_a_whole_file(tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"empty{ending}"

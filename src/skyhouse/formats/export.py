@@ -12,7 +12,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from skyhouse.errors import InputError
+from skyhouse.errors import InputError, SkyhouseError
 from skyhouse.formats.csv import write_csv
 from skyhouse.formats.fits_writer import write_fits
 from skyhouse.formats.parquet import write_parquet
@@ -39,8 +39,8 @@ def write(reader: pa.RecordBatchReader, path: str | Path) -> int:
     Units, UCDs and descriptions of the columns go with them (but into CSV). What is written appears under its name
     only when it is whole, and replaces what was there; memory holds a few batches at most.
 
-    Raises InputError for another ending, a folder that is not there, two columns of one name, and a type of column
-    that the format cannot hold.
+    Raises InputError for another ending, a folder that is not there or cannot be written, two columns of one name, and
+    a type of column that the format cannot hold.
     """
     target = Path(path)
     kind, zipped = _kind_of(target)
@@ -63,9 +63,14 @@ def write(reader: pa.RecordBatchReader, path: str | Path) -> int:
                 else:
                     rows = write_votable(reader, sink, spool)
         part.replace(target)
+    except OSError as error:
+        if isinstance(error, SkyhouseError):
+            raise
+        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
-        spool.unlink(missing_ok=True)
+        for draft in (part, spool):
+            with contextlib.suppress(OSError):
+                draft.unlink()
     return rows
 
 
