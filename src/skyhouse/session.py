@@ -37,8 +37,9 @@ __all__ = ["Lake", "open"]
 def open(path: str | Path = "lake", *, create: bool = True, **settings: Any) -> Lake:  # noqa: A001 - read as skyhouse.open
     """Open a lake, and make it first where there is none.
 
-    `settings` are those of `skyhouse.Settings` (workers, memory_limit, spark_master ...). Raises NotALake for a
-    folder that holds something else, or is not there and `create` is false; SettingsError for a wrong setting.
+    `settings` are those of `skyhouse.Settings` (workers, memory_limit, spark_master ...). Raises NotALake for a lake
+    of a newer format, and where there is none and `create` is false; LakeError where none can be made; SettingsError
+    for a wrong setting.
 
     >>> import tempfile, skyhouse
     >>> with skyhouse.open(tempfile.mkdtemp() + "/lake") as lake:
@@ -107,7 +108,8 @@ class Lake:
         """Open the raw file behind a row of a survey's table, as astropy's HDUList.
 
         `row` is the object's name, or anything that has it by key or attribute; `kind` names a file beside the one
-        that was ingested. Raises InputError for an unknown object, FormatError where the file is gone.
+        that was ingested (of MaNGA, "MODELCUBE"). Raises InputError for an unknown object or kind, FormatError where
+        the file is gone.
         """
         from skyhouse.surveys import get
 

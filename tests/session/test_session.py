@@ -214,8 +214,10 @@ def test_raw(lake: Lake) -> None:
         assert hdus[0].header["PLATEIFU"] == "8485-1901"
     with pytest.raises(InputError, match="1-1"):
         lake.raw("1-1")
-    with pytest.raises(FormatError, match="LOGCUBE"):
-        lake.raw("8485-1901", kind="LOGCUBE")
+    with pytest.raises(FormatError, match=r"-LOGCUBE-.*download it"):
+        lake.raw("8485-1901", kind="modelcube")
+    with pytest.raises(InputError, match=r"did you mean 'MODELCUBE'.*MAPS, MODELCUBE"):
+        lake.raw("8485-1901", kind="modelcubes")
 
 
 def test_names_that_are_not_there(lake: Lake) -> None:

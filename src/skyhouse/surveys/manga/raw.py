@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from skyhouse.errors import FormatError, InputError
+from skyhouse.errors import FormatError, InputError, did_you_mean
 from skyhouse.formats.fits import hdulist
 
 if TYPE_CHECKING:
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["open_raw", "raw_path"]
 
+# What lies in one folder, by the kinds of `skyhouse.surveys.manga.download`, and how the names of the files call it.
+_BESIDE: Final[Mapping[str, str]] = MappingProxyType({"MAPS": "MAPS", "MODELCUBE": "LOGCUBE"})
+
 
 def raw_path(lake: Lake, row: Any, kind: str = "MAPS") -> Path:
     """Return the path of the raw file behind a row.
 
     `row` is a plateifu, or anything that has plateifu (and daptype) by key or attribute: a dict, a pandas Series, an
-    astropy Row, a Polars row as dict. `kind` is "MAPS" or that of a file beside it ("LOGCUBE": the model spectra of
-    the same galaxy). Raises InputError for a galaxy that is not in the lake, or is there in several daptypes.
+    astropy Row, a Polars row as dict. `kind` (any case) is "MAPS" or "MODELCUBE": the model spectra of the same
+    galaxy, a file beside it. Raises InputError for another kind, for a galaxy that is not in the lake, or is there
+    in several daptypes.
     """
+    if kind.upper() not in _BESIDE:
+        raise InputError(f"no kind of raw file {kind!r}{did_you_mean(kind, _BESIDE)}; there are {', '.join(_BESIDE)}")
     plateifu = row if isinstance(row, str) else _value(row, "plateifu")
     if plateifu is None:
         raise InputError("the row has no plateifu; select it with the rest")
@@ -38,7 +45,7 @@ def raw_path(lake: Lake, row: Any, kind: str = "MAPS") -> Path:
         held = ", ".join(sorted(one["daptype"] for one in found))
         raise InputError(f"{plateifu} is there in several daptypes ({held}): the row must have its daptype")
     maps = Path(found[0]["source_path"])
-    return maps if kind == "MAPS" else maps.with_name(maps.name.replace("-MAPS-", f"-{kind}-"))
+    return maps.with_name(maps.name.replace("-MAPS-", f"-{_BESIDE[kind.upper()]}-"))
 
 
 def open_raw(lake: Lake, row: Any, kind: str = "MAPS") -> HDUList:
@@ -48,10 +55,8 @@ def open_raw(lake: Lake, row: Any, kind: str = "MAPS") -> HDUList:
     """
     path = raw_path(lake, row, kind)
     if not path.exists():
-        raise FormatError(
-            str(path),
-            "the raw file is not there (any more); put it back, or ingest it from its new place with --replace",
-        )
+        mend = "ingest it from its new place with --replace" if kind.upper() == "MAPS" else "download it"
+        raise FormatError(str(path), f"the raw file is not there (any more); put it back, or {mend}")
     return hdulist(str(path))
 
 
