@@ -57,6 +57,8 @@ def test_file_names_say_what_they_hold(path, key):
         "manga-7815-3702-SNRG-HYB10-GAU-MILESHC-EMOMM.fits.gz",
         "manga-7815-3702-LOGCUBE-HYB10-GAU-MILESHC.fits.gz",
         "drpall-v3_1_1.csv",
+        "drpall-v3_1_1 (copy).fits",
+        "dapall-v3_1_1-3.1.0_old.fits",
         "notes.txt",
     ],
 )

@@ -72,7 +72,8 @@ class Manga:
 
 def _summary(path: str) -> tuple[str, str] | None:
     """Return the key and kind of a summary table's file name, None for any other name."""
-    found = re.fullmatch(r"(?:.*[/\\])?((drpall|dapall)-[^/\\]+?)\.fits(?:\.gz)?", path)
+    # The versions of the pipelines, as archives write them: a copy named otherwise would double every row.
+    found = re.fullmatch(r"(?:.*[/\\])?((drpall|dapall)-v\d+_\d+_\d+(?:-\d+\.\d+\.\d+)?)\.fits(?:\.gz)?", path)
     return (found[1], found[2]) if found else None
 
 
