@@ -130,7 +130,7 @@ def ingest(
     A file that is new or changed (size or time of the same file) is ingested, all others are left alone, also where
     they have been moved. The same unit from another file is a failure unless `replace`, by which moved files are
     ingested again too. What fails is kept in ``<survey>.failures`` and in the report, and stops nothing. Raises
-    InputError where no file matches.
+    InputError where no file matches, and for a folder.
     """
     began = time.perf_counter()
     found = _find(paths)
@@ -184,7 +184,12 @@ def _find(paths: Iterable[str]) -> list[str]:
         # A name may hold what would be a pattern's: [, ? or *.
         exact = not glob.has_magic(pattern) or os.path.lexists(pattern)
         matches = [pattern] if exact else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-        found |= dict.fromkeys(str(Path(path).absolute()) for path in matches)
+        files = [path for path in matches if not Path(path).is_dir()]
+        if exact and not files:
+            raise InputError(f"{pattern} is a folder; name the files in it, as '{pattern}/**/*.fits*'")
+        found |= dict.fromkeys(str(Path(path).absolute()) for path in files)
+    if not patterns:
+        raise InputError("nothing to ingest: no path and no pattern was given")
     if not found:
         raise InputError(f"no file matches {', '.join(patterns)}; quote a pattern that has ** in it")
     return list(found)
@@ -199,6 +204,9 @@ def _plan(tables: Mapping[str, Table], survey: Survey, paths: Iterable[str], *, 
         try:
             key = survey.identify(path)
             facts = Path(path).stat()
+        except FileNotFoundError:
+            plan.failures.append(_failure(key, path, FormatError(path, "no such file; check the path")))
+            continue
         except (FormatError, OSError) as error:
             plan.failures.append(_failure(key, path, error))
             continue

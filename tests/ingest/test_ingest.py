@@ -142,6 +142,22 @@ def test_no_file_is_an_error(registry: Registry, pool: PoolRunner, tmp_path: Pat
         ingest(registry, MANGA, [str(tmp_path / "**" / "*.fits")], pool)
 
 
+def test_folders_are_no_files(archive: Path, registry: Registry, pool: PoolRunner) -> None:
+    with pytest.raises(InputError, match=r"is a folder.*\*\*/\*\.fits\*"):
+        ingest(registry, MANGA, [str(archive)], pool)
+    with pytest.raises(InputError, match="no pattern"):
+        ingest(registry, MANGA, [], pool)
+    report = ingest(registry, MANGA, [str(archive / "**")], pool)
+    assert (report.ingested, report.failures) == (4, ())
+
+
+def test_a_file_that_is_not_there_is_told(archive: Path, registry: Registry, pool: PoolRunner) -> None:
+    gone = archive / "manga-8000-1901-MAPS-HYB10-MILESHC-MASTARSSP.fits.gz"
+    (failure,) = ingest(registry, MANGA, [str(gone)], pool).failures
+    assert (failure.key, failure.error) == ("8000-1901/HYB10-MILESHC-MASTARSSP", "FormatError")
+    assert "check the path" in failure.reason
+
+
 def test_relative_paths_are_kept_absolute(
     archive: Path, registry: Registry, pool: PoolRunner, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
