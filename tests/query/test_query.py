@@ -91,6 +91,34 @@ PAIRS = {
         lambda s, _: s.with_columns(f="-x").order_by("f").limit(4).where("f <> -198"),
         "SELECT * EXCLUDE (sigma), -x AS f FROM manga.spaxels WHERE x IN (199, 197, 196) ORDER BY x DESC",
     ),
+    "order before group": (
+        lambda s, _: s.select("x", "y").order_by("x").group_by("y").select("y", n="count(*)").order_by("y"),
+        "SELECT y, count(*) AS n FROM manga.spaxels GROUP BY y ORDER BY y",
+    ),
+    "first rows before group": (
+        lambda s, _: s.order_by("x DESC").limit(3).group_by("good").select("good", n="count(*)").order_by("good"),
+        "SELECT good, count(*) AS n FROM manga.spaxels WHERE x >= 197 GROUP BY good ORDER BY good",
+    ),
+    "order before aggregate": (
+        lambda s, _: s.order_by("x").select(n="count(*)", m="sum(x) FILTER (WHERE good)"),
+        "SELECT count(*) AS n, sum(x) FILTER (WHERE good) AS m FROM manga.spaxels",
+    ),
+    "order before window": (
+        lambda s, _: s.order_by("x DESC").select("x", n="sum(y) FILTER (WHERE good) OVER (PARTITION BY y)").limit(3),
+        "SELECT x, sum(y) FILTER (WHERE good) OVER (PARTITION BY y) AS n FROM manga.spaxels ORDER BY x DESC LIMIT 3",
+    ),
+    "union of first rows": (
+        lambda _, g: g.order_by("x").limit(1).union(g.order_by("x DESC").limit(1)).order_by("x"),
+        "SELECT * FROM manga.galaxies WHERE x <> 2 ORDER BY x",
+    ),
+    "union of ordered": (
+        lambda _, g: g.order_by("x").union(g.order_by("x DESC"), all=False).order_by("x"),
+        "SELECT * FROM manga.galaxies ORDER BY x",
+    ),
+    "union with a union": (
+        lambda _, g: g.union(g.union(g, all=False)).order_by("x"),
+        "SELECT a.* FROM manga.galaxies a, (SELECT 1 UNION ALL SELECT 2) b ORDER BY x",
+    ),
     "window": (
         lambda s, _: s.select("x", r="rank() OVER (PARTITION BY plateifu ORDER BY flux)").where("r = 1").order_by("x"),
         "SELECT x, rank() OVER (PARTITION BY plateifu ORDER BY flux) AS r FROM manga.spaxels QUALIFY r = 1 ORDER BY x",

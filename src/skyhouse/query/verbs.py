@@ -58,6 +58,8 @@ def select(tree: exp.Query, texts: Iterable[str], named: Mapping[str, str]) -> e
         raise InputError('select takes columns: select("plateifu", flux="2 * flux")')
     clauses = ("order", "limit", "offset") if _gathers(items) else ()
     new = _bare(tree, "distinct", *clauses)
+    if _aggregates(items):
+        new.set("order", None)
     _keep_order(new)
     new.set("expressions", items)
     return new
@@ -84,6 +86,7 @@ def grouped(tree: exp.Query, keys: Iterable[str], texts: Iterable[str], named: M
     if not items:
         raise InputError('group_by(...).select takes columns: .select("plateifu", n="count(*)")')
     new = _bare(tree, "distinct", "order", "limit", "offset")
+    new.set("order", None)
     new.set("expressions", items)
     new.set("group", exp.Group(expressions=[key for text in keys for key in parse_items(text)]))
     return new
@@ -136,7 +139,11 @@ def union(left: exp.Query, right: exp.Query, all_rows: bool) -> exp.Query:
     sides = [
         _nested(side) if _has(side, "order", "limit", "offset", "with_") else side.copy() for side in (left, right)
     ]
-    return exp.Union(this=sides[0], expression=sides[1], distinct=not all_rows)
+    for side in sides:
+        side.set("order", None)
+    # What is written after UNION belongs to the left side first.
+    grouped_right = exp.Subquery(this=sides[1]) if isinstance(right, exp.SetOperation) else sides[1]
+    return exp.Union(this=sides[0], expression=grouped_right, distinct=not all_rows)
 
 
 def distinct(tree: exp.Query) -> exp.Query:
@@ -190,6 +197,17 @@ def _gathers(items: Iterable[exp.Expr]) -> bool:
             function = FUNCTIONS.get(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
             if isinstance(call, exp.Window) or (function is not None and function.group == "aggregate"):
                 return True
+    return False
+
+
+def _aggregates(items: Iterable[exp.Expr]) -> bool:
+    """Whether an aggregate that is no window makes one row of many."""
+    for call in (call for item in items for call in item.find_all(exp.Anonymous)):
+        function = FUNCTIONS.get(str(call.this).lower())
+        outer = call.parent if isinstance(call.parent, exp.Filter) else call
+        windowed = isinstance(outer.parent, exp.Window) and outer.arg_key == "this"
+        if function is not None and function.group == "aggregate" and not windowed:
+            return True
     return False
 
 
