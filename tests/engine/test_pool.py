@@ -60,6 +60,16 @@ def test_how_a_worker_died_is_told(pool):
     assert "SIGKILL" in str(ended.error)
 
 
+def test_a_worker_that_exits_by_itself_is_not_said_to_be_killed(pool):
+    outcomes = list(pool.run(sys.exit, [3, 4]))
+    assert all(f"exit status {ended.task}" in str(ended.error) for ended in outcomes)
+
+
+def test_what_is_no_text_in_the_search_path_is_passed_over(pool, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+    assert [ended.value for ended in pool.run(square, [3])] == [9]
+
+
 def test_two_runs_at_once(pool):
     one, other = pool.run(square, range(10)), pool.run(square, range(10, 20))
     values = [o.value for pair in zip(one, other, strict=True) for o in pair]
@@ -98,15 +108,15 @@ def test_workers_end_with_their_parent(tmp_path, deadly):
     task = str(tmp_path / "x"), 2
     more = f"print(*[w.process.pid for w in pool._idle], flush=True)\nlist(pool.run(write_late, [{task}] * 2))"
     parent = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(more=more)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", SCRIPT.format(more=more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     parent.stdout.readline()
     pids = [int(word) for word in parent.stdout.readline().split()]
     assert len(pids) == 2
     time.sleep(0.3)
     parent.send_signal(deadly)
-    parent.wait()
-    parent.stdout.close()
+    _, said = parent.communicate()  # to the end of the workers, which write there too
     while any(alive(pid) for pid in pids):
         time.sleep(0.05)
+    assert "BrokenPipe" not in said
     assert (tmp_path / "x").exists() == (deadly == signal.SIGKILL)  # nobody stops the tasks of a killed parent

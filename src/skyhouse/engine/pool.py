@@ -26,6 +26,7 @@ __all__ = ["PoolRunner"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+_ENDING_SECONDS = 5
 
 
 class PoolRunner:
@@ -113,7 +114,9 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pipe, theirs = Pipe()
-        path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
+        # What is no text in sys.path (a Path, say) is passed over by Python's own imports too.
+        given: Iterable[object] = sys.path
+        path = os.pathsep.join(folder or str(Path.cwd()) for folder in given if isinstance(folder, str))
         # Workers share the cores; each with threads on all of them would only get in each other's way.
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONPATH": path}
         program = f"from skyhouse.engine.pool import work; work({theirs.fileno()})"
@@ -127,10 +130,19 @@ class _Worker:
         try:
             return self.pipe.recv_bytes(), ""
         except (EOFError, OSError):
-            status = self.kill()
+            status = self._ended()
         if status < 0:
             return b"", f"killed by {signal.Signals(-status).name}" + (" (out of memory?)" if status == -9 else "")
         return b"", f"exit status {status}"
+
+    def _ended(self) -> int:
+        """Return the status of a process that has closed its pipe; killed by us, it would not say why it ended."""
+        try:
+            return self.process.wait(_ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+        finally:
+            self.pipe.close()
 
     def kill(self) -> int:
         self.pipe.close()
@@ -151,4 +163,7 @@ def work(descriptor: int) -> None:
                 ending = attempt(pickle.loads(code), pickle.loads(task))
             except Exception as error:  # noqa: BLE001 - what cannot be unpickled here is the task's outcome too
                 ending = failed(error)
-            pipe.send_bytes(ending)
+            try:
+                pipe.send_bytes(ending)
+            except BrokenPipeError:  # the parent is gone
+                return
