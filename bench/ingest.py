@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from astropy.io import fits
 from processes import PeakMemory, cpu_of_tree
 from report import SCRATCH, record
+from sas import large_galaxies, simulated
 
 import skyhouse
 from skyhouse.formats.fits import open_fits
@@ -35,21 +36,18 @@ from skyhouse.ingest import _convert, _Task
 from skyhouse.lake.lineage import Source
 from skyhouse.surveys.manga import MANGA, spaxels
 from skyhouse.surveys.manga.datamodel import hdus
-from skyhouse.surveys.manga.paths import maps_path
-from skyhouse.surveys.manga.simulate import simulate_galaxy_file, simulated_plateifus
 
 FILES = 22  # two row groups of the main table
 ASTROPY_FILES = 2  # the slow one
 RUNS = 5
 COUNTS = (32, 64, 128, 256)
-SAS = SCRATCH / "sas"
 OUT = SCRATCH / "ingested"
 
 
 def main() -> None:
     """Measure cost, then memory."""
     with ProcessPoolExecutor(2) as pool:
-        files = list(pool.map(_simulated, _names(max(COUNTS))))
+        files = list(pool.map(simulated, large_galaxies(max(COUNTS))))
     cost(files[:FILES])
     memory(files)
 
@@ -84,17 +82,6 @@ def cost(files: Sequence[Path]) -> None:
         f"{ASTROPY_FILES} files, once). What reads only decodes; what ingests has written Parquet files too, Skyhouse "
         "with fsync. The imports of a process are not counted here, but in the next table.",
     )
-
-
-def _names(count: int) -> list[str]:
-    return [name for name in simulated_plateifus(17 * -(-count // 5)) if name.partition("-")[2].startswith("127")][
-        :count
-    ]
-
-
-def _simulated(name: str) -> Path:
-    path = SAS / maps_path(name)
-    return path if path.exists() else simulate_galaxy_file(SAS, name)
 
 
 def _cpu(work: Callable[[Sequence[Path]], object], paths: Sequence[Path]) -> float:

@@ -43,7 +43,7 @@ def test_families_join_on_the_main_table():
     shared = {column.name for column in main.columns}
     for name in FAMILIES[1:]:
         family = MANGA.definitions[name]
-        assert (family.part_of, family.key) == (MAIN, ("spaxel_id", "daptype"))
+        assert (family.part_of, family.key) == (MAIN, ("spaxel_id", "plateifu", "daptype"))
         assert {column.name for column in family.columns} & shared == {"spaxel_id", "plateifu", "daptype", "y", "x"}
 
 

@@ -41,7 +41,8 @@ _KEYS: Final = (
         "good", "bool", "", "meta.code.qual", "True where every stage of the analysis kept the spaxel: no BINID is -1"
     ),
 )
-_JOIN_KEY: Final = ("spaxel_id", "daptype")
+# With the galaxy in it, though spaxel_id says it too: a condition on one then skips row groups of every family.
+_JOIN_KEY: Final = ("spaxel_id", "plateifu", "daptype")
 _ORDER: Final = ("plateifu", "daptype", "y", "x")
 
 # Which HDUs a family holds, by the name of the measurement; its _IVAR and _MASK go with it.
