@@ -15,7 +15,9 @@ from skyhouse.query.rewrite import replace_columns
         ("SELECT a +", 1, 10),
         ("SELECT a\nFROM t\nWHERE (b", 3, 8),
         ("SELECT a FROM t WHERE a = 'x", 1, 27),
-        ("SELEC a FROM t", 1, 9),
+        ("SELEC a FROM t", 1, 1),
+        ("; EXPLAIN SELECT 1", 1, 3),
+        ("FROM t", 1, 1),
         ("SELECT 1; SELECT 2", 1, 9),
         ("SELECT 1 /* ; */; DROP TABLE t", 1, 17),
         ("DROP TABLE t", 1, 1),
@@ -28,6 +30,13 @@ def test_what_cannot_be_read_is_pointed_at(text, line, column):
         parse(text)
     assert (caught.value.line, caught.value.column) == (line, column)
     assert str(caught.value).endswith(" " * (column + 1) + "^")
+
+
+def test_other_statements_are_refused_without_a_warning(caplog):
+    for text in ("EXPLAIN SELECT 1", "SELECT 1; VACUUM t", "CALL f()"):
+        with pytest.raises(QueryError):
+            parse(text)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("text", ["", "  ", "-- nothing", ";"])

@@ -189,6 +189,11 @@ def test_a_larger_sample_holds_the_smaller(lake, fraction, seed):
         (lambda q: q.sample(fraction=2), InputError, "from 0 to 1"),
         (lambda q: q.select("flux").sample(n=1), QueryError, "integer or text"),
         (lambda q: q.on("oracle"), InputError, "no engine"),
+        (lambda q: q.where(True), InputError, "written as text"),
+        (lambda q: q.select(n=1), InputError, "; 1 is none"),
+        (lambda q: q.join("manga.galaxies", on="plateifu"), InputError, "another query"),
+        (lambda q: q.limit("3"), InputError, "not '3'"),
+        (lambda q: q.limit(2.5), InputError, "not 2.5"),
         (lambda q: q.where("good").where("x >\n  1 + flx"), UnknownColumn, "line 2, column 7"),
     ],
 )

@@ -23,6 +23,21 @@ Verbs = Callable[[Lake], Query]
 
 # One question a row: SQL text, and the same by verbs.
 PAIRS: dict[str, tuple[str, Verbs]] = {
+    "two queries whose parts have one name": (
+        (
+            "WITH a AS (SELECT plateifu, fibres FROM manga.galaxies), b AS (WITH a AS (SELECT plateifu, nsa_z FROM "
+            "manga.drpall) SELECT * FROM a) SELECT * FROM a JOIN b USING (plateifu) ORDER BY plateifu"
+        ),
+        lambda lake: (
+            lake.sql("WITH a AS (SELECT plateifu, fibres FROM manga.galaxies) SELECT * FROM a")
+            .join(lake.sql("WITH a AS (SELECT plateifu, nsa_z FROM manga.drpall) SELECT * FROM a"), on="plateifu")
+            .order_by("plateifu")
+        ),
+    ),
+    "a pattern with needless escapes": (
+        r"SELECT plateifu FROM manga.galaxies WHERE plateifu LIKE '%\-127__' ORDER BY plateifu",
+        lambda lake: lake.table("manga.galaxies").where("plateifu LIKE '%-127__'").select("plateifu").order_by("1"),
+    ),
     "count by group": (
         "SELECT plateifu, count(*) AS n FROM manga.spaxels WHERE good GROUP BY plateifu ORDER BY plateifu",
         lambda lake: (

@@ -48,11 +48,15 @@ def _constant(name: str) -> Callable[..., str]:
 
 @dataclass
 class Expressions:
-    """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one."""
+    """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one.
+
+    `windows` are the names of the WINDOW clause.
+    """
 
     scope: Scope
     ask: AskQuery
     aggregates: bool = False
+    windows: list[str] = field(default_factory=list)
     _clause: _Clause = field(default_factory=lambda: _CLAUSES["SELECT"])
 
     def condition(self, holder: exp.Expr, clause: str, key: str = "this") -> None:
@@ -432,12 +436,35 @@ class Expressions:
         return found
 
     def _over(self, node: exp.Window) -> None:
+        self._named(node)
+        self._frame(node)
         with self._within(_Clause("OVER", aggregates=True, aliases=self._clause.aliases)):
             for part in list(node.args.get("partition_by") or []):
                 self._visit(part)
             order = node.args.get("order")
             for term in order.expressions if order is not None else []:
                 self._visit(term.this)
+
+    def _named(self, node: exp.Window) -> None:
+        name = node.args.get("alias")
+        if name is None:
+            return
+        if isinstance(node.this, exp.Identifier) or any(node.args.get(k) for k in ("partition_by", "order", "spec")):
+            raise fault(QueryError, "a window that goes on from a named one is not part of the language", node)
+        if name.name.lower() not in [known.lower() for known in self.windows]:
+            near = did_you_mean(name.name, self.windows)
+            raise fault(QueryError, f"no window {name.name!r} in WINDOW{near}", node)
+
+    def _frame(self, node: exp.Window) -> None:
+        frame = node.args.get("spec")
+        if frame is None:
+            return
+        if frame.args.get("kind") not in ("ROWS", "RANGE") or frame.args.get("exclude"):
+            raise fault(QueryError, "a window's frame is of ROWS or RANGE, without EXCLUDE", node)
+        for key in ("start", "end"):
+            bound = frame.args.get(key)
+            if isinstance(bound, exp.Expr) and not (isinstance(bound, exp.Literal) and not bound.is_string):
+                raise fault(QueryError, "a window's frame is bounded by numbers written in the query", bound)
 
     _handlers: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
         exp.Column: _column,

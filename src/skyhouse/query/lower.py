@@ -14,6 +14,7 @@ of `PIPELINE`, each a step from node to node. What the language means, whichever
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -206,6 +207,9 @@ def _wraps(node: exp.Expr, _engine: Engine) -> exp.Expr:
 
 def _likes(node: exp.Expr, engine: Engine) -> exp.Expr:
     pattern = node.expression
+    if isinstance(pattern, exp.Literal):
+        # Spark refuses the escape of a sign that needs none.
+        pattern.set("this", re.sub(r"\\([^%_\\])", r"\1", pattern.name))
     if engine != "duckdb" or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
         return node
     return with_kind(exp.Escape(this=node, expression=exp.Literal.string("\\")), "bool")

@@ -48,6 +48,7 @@ E = TypeVar("E", bound=SkyhouseError)
 
 _KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if word not in ("DIV", "FLOAT")}
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+_ONLY = "only SELECT, set operations and WITH may be asked here"
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
 
 
@@ -92,9 +93,6 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
     trees = _parsed(text, None)
     if not trees:
         raise QueryError("the text holds no query; write SELECT ...")
-    if len(trees) > 1:
-        place = next((t for t in _tokens(text) if t.token_type is TokenType.SEMICOLON), None)
-        raise _at(text, place, "one statement at a time; leave out what follows the ';'")
     tree = trees[0]
     while isinstance(tree, exp.Subquery) and not tree.args.get("alias") and isinstance(tree.this, exp.Query):
         inner = tree.this
@@ -102,7 +100,7 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
             break
         tree = inner
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
-        raise _at(text, next(iter(_tokens(text)), None), "only SELECT, set operations and WITH may be asked here")
+        raise _at(text, next(iter(_tokens(text)), None), _ONLY)
     return tree
 
 
@@ -125,6 +123,8 @@ def parse_order(text: str) -> list[exp.Ordered]:
 
 def _clause(text: str, lead: str) -> exp.Select:
     """Parse a clause on a line of its own below its lead, so that places in it are found from the clause's start."""
+    if not isinstance(text, str):
+        raise InputError(f"an expression is written as text, in SQL; {text!r} is none")
     if not text.strip():
         raise QueryError("an expression is missing: the text is empty")
     trees = _parsed(f"{lead}\n{text}", text)
@@ -142,6 +142,8 @@ def _parsed(whole: str, clause: str | None) -> list[exp.Expr]:
         raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
     tokens = _tokens(whole, shown)
     _bounded(tokens, shown, shift)
+    if clause is None:
+        _one_query(tokens, whole)
     try:
         parsed = Dialect().parser().parse(tokens, whole)
         trees = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
@@ -192,6 +194,17 @@ def _bounded(tokens: list[Token], shown: str, shift: int) -> None:
                 raise _at(shown, token, f"nested more than {MAX_DEPTH} deep; split the query by WITH", shift)
         elif token.token_type in _CLOSE:
             depth -= 1
+
+
+def _one_query(tokens: list[Token], text: str) -> None:
+    """Refuse other statements, and more than one, unparsed: the parser would print warnings of those it half knows."""
+    first = next((token for token in tokens if token.token_type is not TokenType.SEMICOLON), None)
+    if first is not None and first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
+        raise _at(text, first, _ONLY)
+    ends = (place for place, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON)
+    for end in ends:
+        if tokens[0] is not tokens[end] and end + 1 < len(tokens):
+            raise _at(text, tokens[end], "one statement at a time; leave out what follows the ';'")
 
 
 def _at(text: str, token: Token | None, problem: str, shift: int = 0) -> QueryError:

@@ -121,7 +121,7 @@ class Query:
 
         `how` is inner, left, right, full, semi, anti or cross. Of two columns of one name the right one gets ``_1``.
         """
-        return self.then(verbs.join(self.tree, other.tree, on, how))
+        return self.then(verbs.join(self.tree, _query(other).tree, on, how))
 
     def order_by(self, *terms: str) -> Query:
         """Sort: ``order_by("n DESC", "plateifu")``. NULLs come last."""
@@ -133,7 +133,7 @@ class Query:
 
     def union(self, other: Query, all: bool = True) -> Query:  # noqa: A002 - SQL's word
         """Put the rows of another query below these, column by column; ``all=False`` keeps one of equal rows."""
-        return self.then(verbs.union(self.tree, other.tree, all))
+        return self.then(verbs.union(self.tree, _query(other).tree, all))
 
     def distinct(self) -> Query:
         """Keep one of each set of equal rows."""
@@ -264,3 +264,9 @@ def _engine(name: str | None) -> str | None:
     if name is not None and name not in ENGINES:
         raise InputError(f"no engine {name!r}; there is {', '.join(ENGINES)}")
     return name
+
+
+def _query(other: Query) -> Query:
+    if not isinstance(other, Query):
+        raise InputError(f'another query is needed, such as lake.table("manga.galaxies"); {other!r} is none')
+    return other

@@ -95,6 +95,8 @@ class _Resolver:
             columns = self.query(cte.this, outer, ctes)
             columns = _renamed(cte, columns)
             name = cte.args["alias"].this
+            if "." in name.name:
+                raise fault(QueryError, f"{name.name!r} cannot name a query of WITH: only tables have a dot", name)
             ctes[name.name.lower()] = columns
             name.set("quoted", True)
         return ctes
@@ -138,6 +140,7 @@ class _Resolver:
             sampled(node, sample, scope)
         for window in node.args.get("windows") or []:
             checked.window(window)
+            checked.windows.append(window.name)
         columns = tuple(checked.output(item) for item in node.expressions)
         grouped = self._group(node, checked)
         for clause in ("having", "qualify"):
@@ -302,6 +305,8 @@ class _Resolver:
             found = node.args.get(clause)
             if found is None:
                 continue
+            if isinstance(found, exp.Fetch):
+                raise fault(QueryError, "FETCH is not part of the language; write LIMIT", found)
             count = found.args.get("expression")
             whole = isinstance(count, exp.Literal) and not count.is_string and count.name.isdigit()
             if not whole or found.args.get("limit_options"):
@@ -400,6 +405,8 @@ def _name_items(node: exp.Select, scope: Scope) -> None:
             of_column = isinstance(item, exp.Cast) and isinstance(item.this, exp.Column)
             text = scope.spelling(item.this) if of_column else written(item)
             name, inner, given = text if len(text) <= _LONGEST else f"column_{len(named) + 1}", item, False
+        if not name:
+            raise fault(QueryError, "a result column needs a name, and this one is empty", item)
         if given and name.lower() in taken:
             raise fault(QueryError, f"two result columns are named {name!r}", item.args.get("alias"))
         named.append((name, inner, given))

@@ -185,4 +185,7 @@ class Scope:
             return fault(UnknownColumn, f"no table or alias {node.table!r} in FROM{near}", node)
         where = " or ".join(s.title for s in self.sources if not s.hidden)
         known = [c.name for s in sources for c in s.columns.values()]
-        return fault(UnknownColumn, f"no column {node.name!r} in {where}{did_you_mean(node.name, known)}", node)
+        near = did_you_mean(node.name, known)
+        if not near and node.this.args.get("quoted"):
+            near = "; double quotes name a column, a text stands in single quotes"
+        return fault(UnknownColumn, f"no column {node.name!r} in {where}{near}", node)

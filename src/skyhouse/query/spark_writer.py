@@ -12,9 +12,14 @@ __all__ = ["SparkWriter"]
 
 
 class SparkWriter(Spark):
-    """Spark's SQL as it is: sqlglot would take QUALIFY apart, and put the LIMIT before it."""
+    """Spark's SQL as it is.
+
+    sqlglot would take QUALIFY apart and put the LIMIT before it, and would move every WITH to the top, where two of one
+    name meet.
+    """
 
     class Generator(SparkGenerator):
+        EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar[set[Any]] = set()
         TRANSFORMS: ClassVar[dict[Any, Any]] = {
             node: write for node, write in SparkGenerator.TRANSFORMS.items() if node is not exp.Select
         }

@@ -7,6 +7,7 @@ the SQL stays readable; else the query so far becomes a query in FROM.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 from sqlglot import exp
 
@@ -125,12 +126,13 @@ def order_by(tree: exp.Query, texts: Iterable[str]) -> exp.Query:
 
 def limit(tree: exp.Query, rows: int, offset: int) -> exp.Query:
     """Keep the first rows after the offset."""
-    if rows < 0 or offset < 0:
-        raise InputError(f"limit takes whole numbers from 0, not {rows} and {offset}")
+    numbers: tuple[object, ...] = (rows, offset)
+    if not all(isinstance(number, Integral) and int(number) >= 0 for number in numbers):
+        raise InputError(f"limit takes whole numbers from 0, not {rows!r} and {offset!r}")
     new = _nested(tree) if _has(tree, "limit", "offset") else tree.copy()
-    new.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
+    new.set("limit", exp.Limit(expression=exp.Literal.number(int(rows))))
     if offset:
-        new.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
+        new.set("offset", exp.Offset(expression=exp.Literal.number(int(offset))))
     return new
 
 
