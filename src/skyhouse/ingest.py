@@ -102,7 +102,6 @@ class _Task:
 @dataclass(frozen=True)
 class _Made:
     files: Mapping[str, list[WrittenFile]]
-    rows: Mapping[str, int]
     failures: tuple[Failure, ...]
 
 
@@ -152,9 +151,11 @@ def ingest(
             failures += [Failure(s.key, s.path, type(outcome.error).__name__, "", reason) for s in task.sources]
         else:
             failures += outcome.value.failures
-            failures += _commit_all(tables, outcome.value, plan.replaced)
-            for name, count in outcome.value.rows.items():
-                rows[name] += count
+            lost = _commit_all(tables, outcome.value, plan.replaced)
+            failures += lost
+            gone = {failure.key for failure in lost}
+            for name, files in outcome.value.files.items():
+                rows[name] += sum(span.rows for file in files for span in file.spans if span.source.key not in gone)
         state.files_done += len(task.sources)
         state.bytes_read += sum(source.size for source in task.sources)
         state.rows = max(rows.values(), default=0)
@@ -283,7 +284,6 @@ def _convert(task: _Task) -> _Made:
     """Turn a task's files into Parquet files of each table; runs in a worker."""
     definitions = task.survey.definitions
     writers = {name: TableWriter(definitions[name], folder) for name, folder in task.folders.items()}
-    rows: dict[str, int] = defaultdict(int)
     failures = []
     try:
         for source in task.sources:
@@ -294,8 +294,7 @@ def _convert(task: _Task) -> _Made:
                 continue
             for name, writer in writers.items():
                 writer.write(converted[name], source)
-                rows[name] += converted[name].num_rows
-        return _Made({name: writer.close() for name, writer in writers.items()}, rows, tuple(failures))
+        return _Made({name: writer.close() for name, writer in writers.items()}, tuple(failures))
     except BaseException:
         for writer in writers.values():
             writer.abort()

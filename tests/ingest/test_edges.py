@@ -138,6 +138,7 @@ def test_of_two_copies_ingested_at_once_one_is_in_all_tables(
     report = ingest(registry, MANGA, map(str, files), other)
     assert [(failure.path, failure.error) for failure in report.failures] == [(str(files[0]), "DuplicateSource")]
     assert str(copy) in report.failures[0].reason
+    assert report.rows == registry.table("manga.spaxels").rows
     mended = ingest(registry, MANGA, [str(copy)], Here())
     assert (mended.ingested, mended.failures) == (1, ())
     held = [registry.table(name).lineage() for name in MANGA.tables_of(str(copy))]
