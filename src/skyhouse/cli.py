@@ -54,7 +54,7 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="Root of the archive tree that is written.")] = Path("sas"),
     galaxies: Annotated[int, typer.Option(min=1)] = 60,
     seed: Annotated[int, typer.Option()] = 1,
-    release: Annotated[str, typer.Option(help="DR17 or DR15.")] = "DR17",
+    release: Annotated[str, typer.Option(help="DR17, DR16 or DR15.")] = "DR17",
     as_json: JsonOption = False,
 ) -> None:
     """Write simulated MaNGA MAPS files in the archive's directory layout."""

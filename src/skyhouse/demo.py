@@ -76,7 +76,7 @@ def run(folder: Path, *, galaxies: int, spark: bool, console: Console) -> None:
     brightest = (
         "SELECT plateifu, max(emline_gflux_ha_6564) AS brightest FROM manga.spaxels WHERE good GROUP BY plateifu"
     )
-    _say(console, f'  .venv/bin/skyhouse sql {lake_option} "{brightest} ORDER BY ha DESC LIMIT 5"')
+    _say(console, f'  .venv/bin/skyhouse sql {lake_option} "{brightest} ORDER BY brightest DESC LIMIT 5"')
     _say(console, f"  .venv/bin/skyhouse plot {subject} --column stellar_vel {lake_option}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -54,8 +55,19 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callab
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON; dates in ISO form, bytes in hex."""
-    print(json.dumps(value, default=_plain, allow_nan=True))
+    """Print a value as one line of JSON; dates in ISO form, bytes in hex, NaN and infinities as null."""
+    print(json.dumps(_finite(value), default=_plain, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """Return a value without the floats that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return value
 
 
 def _plain(value: object) -> object:

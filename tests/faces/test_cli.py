@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_sql_as_lines_json_and_file(lake_path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_text().splitlines()[1].endswith("3,0")
 
 
+def test_json_has_no_nan(lake_path: Path) -> None:
+    done = ask(lake_path, "sql", "SELECT CAST('nan' AS double) AS a, -CAST('inf' AS real) AS b, 0.5 AS c", "--json")
+    assert json.loads(done.stdout, parse_constant=pytest.fail) == [{"a": None, "b": None, "c": 0.5}]
+
+
+def test_a_reader_may_leave(lake_path: Path) -> None:
+    """As ``| head -1`` does."""
+    command = [sys.executable, "-m", "skyhouse", "sql", "SELECT * FROM manga.spaxels", "--limit", "1000"]
+    with subprocess.Popen([*command, "--lake", lake_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"spaxel_id\t")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 @pytest.mark.spark
 def test_sql_on_spark(lake_path: Path) -> None:
     done = ask(lake_path, "sql", "SELECT count(*) AS n FROM manga.spaxels", "--engine", "spark")
@@ -89,6 +106,22 @@ def test_plot(lake_path: Path, tmp_path: Path) -> None:
         done = ask(lake_path, "plot", "8485-1901", *options, "--out", str(path))
         assert (done.returncode, done.stdout.strip()) == (0, str(path)), done.stderr
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--column", "plateifu"], "a map is drawn of numbers"),
+        (["--column", "stellar_vle"], "no column 'stellar_vle'"),
+        (["--out", "map.xyz"], "cannot be written to map.xyz"),
+        (["--out", "no/such/folder/map.png"], "cannot be written to no/such"),
+    ],
+)
+def test_a_plot_that_cannot_be_drawn(lake_path: Path, options: list[str], told: str) -> None:
+    done = ask(lake_path, "plot", "8485-1901", *options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_simulate(tmp_path: Path) -> None:
@@ -139,3 +172,8 @@ def test_demo(tmp_path: Path) -> None:
         assert question in done.stdout
     assert len(list((tmp_path / "demo").glob("*.png"))) == 2
     assert not done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines() if ".venv/bin/skyhouse" in line]
+    assert len(lines) == 4
+    for line in lines:
+        typed = run(*shlex.split(line)[1:], folder=tmp_path)
+        assert typed.returncode == 0, typed.stderr

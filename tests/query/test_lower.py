@@ -71,6 +71,7 @@ PAIRS = [
     ("filtered windows", "sum(x) FILTER (WHERE good)", "SUM(x) FILTER(WHERE good)", "SUM(x) FILTER(WHERE good)"),
     ("likes", "plateifu LIKE 'a%'", "plateifu LIKE 'a%'", "plateifu LIKE 'a%'"),
     ("likes", r"plateifu LIKE '\-\_a%'", r"plateifu LIKE '-\_a%' ESCAPE '\'", r"plateifu LIKE '-\\_a%'"),
+    ("likes", r"plateifu LIKE '\\-'", r"plateifu LIKE '\\-' ESCAPE '\'", r"plateifu LIKE '\\\\-'"),
     ("likes", "plateifu LIKE plateifu", "plateifu LIKE plateifu ESCAPE '\\'", "plateifu LIKE plateifu"),
     ("outputs", "1", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"),
     ("literals", "0.2", "0.2e0", "0.2e0"),

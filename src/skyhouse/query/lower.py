@@ -209,7 +209,8 @@ def _likes(node: exp.Expr, engine: Engine) -> exp.Expr:
     pattern = node.expression
     if isinstance(pattern, exp.Literal):
         # Spark refuses the escape of a sign that needs none.
-        pattern.set("this", re.sub(r"\\([^%_\\])", r"\1", pattern.name))
+        needed = re.sub(r"\\(.)", lambda pair: pair[0] if pair[1] in "%_\\" else pair[1], pattern.name, flags=re.DOTALL)
+        pattern.set("this", needed)
     if engine != "duckdb" or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
         return node
     return with_kind(exp.Escape(this=node, expression=exp.Literal.string("\\")), "bool")

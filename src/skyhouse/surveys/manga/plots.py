@@ -34,13 +34,15 @@ def plot_map(
 
     Only good spaxels are drawn and, with `masked`, only those that the pixel mask leaves clear. The axes are offsets
     from the galaxy's centre in arcsec. With `path` the picture is saved too. Raises InputError for a galaxy that is
-    not in the lake.
+    not in the lake, a column that holds no numbers and a path that cannot be written; UnknownColumn.
     """
     query = lake.table("manga.spaxels")
     columns = {c.name.lower(): c for c in query.columns}
     if column.lower() not in columns:
         raise UnknownColumn(f"manga.spaxels has no column {column!r}; `skyhouse schema manga.spaxels` lists them")
     found = columns[column.lower()]
+    if not found.type.startswith(("float", "int", "uint", "bool")):
+        raise InputError(f"{found.name} is of type {found.type}: a map is drawn of numbers")
     rows = (
         query.where(_of(plateifu, daptype))
         .select(
@@ -90,8 +92,7 @@ def plot_map(
     axes.set_ylabel("offset north [arcsec]")
     axes.set_title(plateifu)
     figure.colorbar(drawn, label=f"{found.name} [{found.unit}]" if found.unit else found.name)
-    if path is not None:
-        figure.savefig(path, dpi=120)
+    _save(figure, path)
     return figure
 
 
@@ -107,7 +108,7 @@ def plot_bpt(
     """Draw the good spaxels of one galaxy in the [NII] BPT plane, with the lines of `bpt_fractions`.
 
     Only spaxels with S/N > `snr` in all four lines are drawn. With `path` the picture is saved too. Raises InputError
-    for a galaxy that is not in the lake.
+    for a galaxy that is not in the lake and a path that cannot be written.
     """
     lines = (HALPHA, HBETA, OIII, NII)
     wanted = {line: masked_expression(f"emline_gflux_{line}") if masked else f"emline_gflux_{line}" for line in lines}
@@ -145,8 +146,7 @@ def plot_bpt(
     axes.set_ylabel(r"log([O III] 5008 / H$\beta$)")
     axes.set_title(plateifu)
     axes.legend(loc="lower left", fontsize=8)
-    if path is not None:
-        figure.savefig(path, dpi=120)
+    _save(figure, path)
     return figure
 
 
@@ -181,3 +181,12 @@ def _figure() -> Figure:
     except ImportError as error:
         raise MissingPackage("pictures need matplotlib: pip install 'skyhouse[plot]'") from error
     return Figure(figsize=(6, 5), layout="constrained")
+
+
+def _save(figure: Figure, path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:  # no such folder; no such kind of picture
+        raise InputError(f"the picture cannot be written to {path}: {error}") from error
