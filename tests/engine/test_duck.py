@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from skyhouse.columns import Column
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
-from skyhouse.query.relation import Statement
+from skyhouse.query.relation import Part, Relation, Scan, Statement
 from skyhouse.settings import Settings
 from skyhouse.testing import EngineContract
 
@@ -67,6 +69,17 @@ def test_sql_reaches_neither_settings_nor_extensions_nor_python(engine, sql):
     with pytest.raises(EngineError):
         engine.batches(says(sql)).read_all()
     assert here.num_rows == 1
+
+
+@pytest.mark.parametrize("name", ["lake*", "lake?", "lake[1]", "it's {a} 50% lake"])
+def test_the_name_of_a_folder_is_no_pattern(engine, tmp_path, name):
+    for folder in (name, "lake1", "lake2"):
+        (tmp_path / folder).mkdir()
+        pq.write_table(pa.table({"a": [folder]}), tmp_path / folder / "part.parquet")
+    part = Part((Column("a", "string"),), (str(tmp_path / name / "part.parquet"),))
+    scan = Scan("t", Relation("t", (part,)), ("a",))
+    found = engine.batches(Statement("SELECT a FROM t", "duckdb", (scan,), ())).read_all()
+    assert found.to_pylist() == [{"a": name}]
 
 
 def test_a_closed_engine_starts_again_and_its_relations_live_on(engine):

@@ -6,6 +6,7 @@ A statement's tables are temporary views of its cursor, so that statements runni
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import weakref
@@ -173,10 +174,16 @@ def view_sql(scan: Scan) -> str:
 
 def _source(files: tuple[str, ...], columns: tuple[Column, ...]) -> str:
     if files:
-        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        paths = ", ".join("'" + _exact(path).replace("'", "''") + "'" for path in files)
         return f"read_parquet([{paths}], hive_partitioning = false)"
     nothing = ", ".join(f"CAST(NULL AS {_type(c.type)}) AS {_quoted(c.name)}" for c in columns)
     return f"(SELECT {nothing} WHERE false)"
+
+
+def _exact(path: str) -> str:
+    """Return the pattern that only this path matches: as it is, a copy of the lake beside it may match too."""
+    # In a pattern DuckDB parts folders at backslashes too; where none is found, it takes the path as it is.
+    return path if "\\" in path else re.sub(r"([\[*?])", r"[\1]", path)
 
 
 def _type(name: str) -> str:
