@@ -242,8 +242,9 @@ def _one_file(path: str, other: str) -> bool:
 
 def _same_file(old: Source, new: Source) -> bool:
     """Whether a source is the file that it was, changed or not, or that file moved elsewhere."""
-    moved = (old.size, old.mtime_ns) == (new.size, new.mtime_ns) and not Path(old.path).exists()
-    return moved or _one_file(old.path, new.path)
+    if _one_file(old.path, new.path):
+        return True
+    return (old.size, old.mtime_ns) == (new.size, new.mtime_ns) and not Path(old.path).exists()
 
 
 def _unchanged(old: Source | None, new: Source, *, replace: bool) -> bool:
