@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from skyhouse.query.query import Query
 
 __all__ = ["grid", "print_json", "print_query", "print_rows", "progress_bar"]
+
+_FOLDED = 40
 
 
 @contextmanager
@@ -94,13 +97,30 @@ def print_query(query: Query, limit: int) -> None:
     names = [column.name for column in query.columns]
     if sys.stdout.isatty():
         run = query.limit(limit).run()
-        Console().print(grid(names, run.table.to_pylist()))
-        Console().print(f"[dim]{run.rows:,} rows, {run.engine}, {run.seconds:.2f} s[/dim]")
+        rows = [list(row.values()) for row in run.table.to_pylist()]
+        console = Console()
+        shown = _fitting(names, rows, console.width)
+        console.print(grid(names[:shown], [row[:shown] for row in rows]))
+        hidden = names[shown:]
+        if hidden:
+            some = ", ".join(hidden[:6]) + (", ..." if len(hidden) > 6 else "")
+            console.print(f"{len(hidden):,} more columns: {some}", markup=False, highlight=False)
+        console.print(f"[dim]{run.rows:,} row{'s' * (run.rows != 1)}, {run.engine}, {run.seconds:.2f} s[/dim]")
         return
     print("\t".join(names))
     for batch in _up_to(iter(query), limit):
         for row in batch.to_pylist():
             print("\t".join(_cell(value) for value in row.values()))
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> int:
+    """Return how many of the first columns a terminal can hold, at least one; long texts are folded."""
+    used = 1
+    for place, name in enumerate(names):
+        used += 3 + min(_FOLDED, max(len(name), *(len(_cell(row[place])) for row in rows), 0))
+        if used > width and place:
+            return place
+    return len(names)
 
 
 def _up_to(batches: Iterator[Any], limit: int) -> Iterator[Any]:
@@ -113,10 +133,12 @@ def _up_to(batches: Iterator[Any], limit: int) -> Iterator[Any]:
 
 def grid(names: Sequence[str], rows: Sequence[Any]) -> Grid:
     """Return a rich table of rows, each a dict or a sequence."""
-    made = Grid(*names)
+    made = Grid()
+    for name in names:
+        made.add_column(Text(name), overflow="fold")
     for row in rows:
         values = row.values() if isinstance(row, dict) else row
-        made.add_row(*(_cell(value) for value in values))
+        made.add_row(*(Text(_cell(value)) for value in values))
     return made
 
 

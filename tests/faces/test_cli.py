@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
@@ -139,8 +140,12 @@ def test_on_a_terminal_there_are_tables_and_a_bar(simulated_files: Path, tmp_pat
     assert "rows/s" in shown
     shown = on_terminal("sql", "SELECT plateifu FROM manga.galaxies", "--lake", str(tmp_path / "lake"))
     assert "7815-1902" in shown
-    assert "duckdb" in shown
+    assert "1 row, duckdb" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "┃" in shown
+    shown = on_terminal("sql", "SELECT '[red]' AS t, * FROM manga.spaxels LIMIT 2", "--lake", str(tmp_path / "lake"))
+    assert "[red]" in shown
+    assert "7815-1902" in shown
+    assert re.search(r"1,6\d\d more columns: ", shown)
 
 
 def on_terminal(*arguments: str) -> str:

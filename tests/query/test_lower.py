@@ -91,7 +91,7 @@ def test_each_rule_by_itself(lake, rule, expression, duckdb, spark):
 
 
 def test_every_rule_has_a_pair():
-    assert {rule.name for rule in PIPELINE} - {rule for rule, *_ in PAIRS} == {"wraps", "orders"}
+    assert {rule.name for rule in PIPELINE} - {rule for rule, *_ in PAIRS} == {"wraps", "orders", "picked groups"}
 
 
 def test_wraps_go_around_over_and_filter(lake):
@@ -105,6 +105,13 @@ def test_nulls_come_last_in_every_order(lake):
     sql = lower(parse(text), lake, "spark").sql
     assert "ORDER BY `spaxels`.`y` DESC)" in sql  # descending, Spark has NULLs last by itself
     assert "`x` ASC NULLS LAST, `spaxels`.`y` DESC NULLS FIRST" in sql.replace("`spaxels`.`x`", "`x`")
+
+
+def test_groups_are_picked_by_a_query_around_them_on_spark(lake):
+    text = "SELECT y FROM manga.spaxels GROUP BY y QUALIFY rank() OVER (ORDER BY count(*)) < 3 ORDER BY y LIMIT 2"
+    sql = lower(parse(text), lake, "spark").sql
+    assert sql.startswith("SELECT `y` FROM (SELECT `spaxels`.`y` AS `y`, CAST(RANK() OVER (ORDER BY COUNT(*)")
+    assert sql.endswith("GROUP BY `spaxels`.`y`) AS `_groups` WHERE `_picked` ORDER BY `y` ASC NULLS LAST LIMIT 2")
 
 
 def test_a_limit_counts_what_qualify_left(lake):

@@ -255,6 +255,14 @@ def test_printing_shows_ten_rows(galaxies, spaxels):
     assert spaxels._repr_html_().count("<tr>") == 12
 
 
+def test_printing_fits_a_narrow_terminal(lake, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = repr(Query.of("SELECT plateifu, x, y, good, spaxel_id, flux FROM manga.spaxels", lake)).splitlines()
+    assert max(len(line) for line in lines) <= 40
+    assert lines[-1] == "[2 more columns: spaxel_id, flux]"
+    assert lines[2].startswith("----"), "no line of units where no column that is shown has one"
+
+
 def test_printing_escapes_html(lake):
     assert "&lt;b&gt;" in Query.of("SELECT '<b>' AS t", lake)._repr_html_()
 

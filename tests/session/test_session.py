@@ -34,6 +34,20 @@ PAIRS: dict[str, tuple[str, Verbs]] = {
             .order_by("plateifu")
         ),
     ),
+    "groups picked by their counts": (
+        (
+            "SELECT fibres, count(*) AS n FROM manga.galaxies GROUP BY fibres "
+            "QUALIFY rank() OVER (ORDER BY count(*) DESC) <= 2 ORDER BY n, fibres"
+        ),
+        lambda lake: (
+            lake.table("manga.galaxies")
+            .group_by("fibres")
+            .select("fibres", n="count(*)", r="rank() OVER (ORDER BY count(*) DESC)")
+            .where("r <= 2")
+            .select("fibres", "n")
+            .order_by("n", "fibres")
+        ),
+    ),
     "a pattern with needless escapes": (
         r"SELECT plateifu FROM manga.galaxies WHERE plateifu LIKE '%\-127__' ORDER BY plateifu",
         lambda lake: lake.table("manga.galaxies").where("plateifu LIKE '%-127__'").select("plateifu").order_by("1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shutil
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -13,10 +14,11 @@ __all__ = ["as_html", "as_text"]
 
 _WIDTH = 24
 _LINE = 118
+_MORE = "  ..."
 
 
 def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> str:
-    """Return rows as text: names, types with units, and values, as many columns as fit a line.
+    """Return rows as text: names, types with units, and values, as many columns as fit a line of the terminal.
 
     >>> print(as_text(pa.table({"z": [0.5]}), [Column("z", "float64", unit="km/s")]))
        z
@@ -28,13 +30,14 @@ def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
     cells = _cells(table, columns)
     widths = [min(_WIDTH, max(len(cell) for cell in column)) for column in cells]
     shown, total = 0, 0
+    line = min(_LINE, shutil.get_terminal_size((_LINE + len(_MORE), 24)).columns - len(_MORE))
     for width in widths:
-        if total + width + 2 > _LINE and shown:
+        if total + width + 2 > line and shown:
             break
         total += width + 2
         shown += 1
     hidden = len(columns) - shown
-    heads = 3 if any(column.unit for column in columns) else 2
+    heads = 3 if any(column.unit for column in columns[:shown]) else 2
     lines = []
     for row in range(len(cells[0]) if cells else 0):
         if row == 2 and heads == 2:
@@ -44,7 +47,7 @@ def as_text(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
         for column, width, spec in zip(cells[:shown], widths, columns, strict=False):
             text = column[row] if len(column[row]) <= width else f"{column[row][: width - 1]}…"
             parts.append(text.ljust(width) if not right or spec.type == "string" else text.rjust(width))
-        lines.append("  ".join(parts).rstrip() + ("  ..." if hidden else ""))
+        lines.append("  ".join(parts).rstrip() + (_MORE if hidden else ""))
     lines.insert(heads, "  ".join("-" * width for width in widths[:shown]))
     if more:
         lines.append("...")

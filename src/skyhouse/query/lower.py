@@ -233,6 +233,23 @@ def _outputs(node: exp.Expr, _engine: Engine) -> exp.Expr:
     return node
 
 
+def _picked_groups(node: exp.Expr, engine: Engine) -> exp.Expr:
+    if engine != "spark" or not node.meta.get("picked"):
+        return node
+    names = [item.alias_or_name for item in node.expressions]
+    outer = exp.Select(expressions=[exp.column(exp.to_identifier(name, quoted=True)) for name in names])
+    for clause in ("distinct", "order", "limit", "offset"):
+        outer.set(clause, node.args.get(clause))
+        node.set(clause, None)
+    condition = node.args["qualify"].this
+    node.set("qualify", None)
+    node.append("expressions", exp.alias_(condition, "_picked", quoted=True))
+    named = exp.TableAlias(this=exp.to_identifier("_groups", quoted=True))
+    outer.set("from_", exp.From(this=exp.Subquery(this=node, alias=named)))
+    outer.set("where", exp.Where(this=exp.column(exp.to_identifier("_picked", quoted=True))))
+    return outer
+
+
 def _literals(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if not node.is_string and not node.name.isdigit():
         node.set("this", double(node.name))
@@ -268,6 +285,7 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("likes", "the backslash is LIKE's escape; DuckDB has none by itself", (exp.Like, exp.ILike), _likes),
     Rule("orders", "NULLs last; Spark has them first", (exp.Ordered,), _orders),
     Rule("outputs", "bare numbers as results have 64 bits", (exp.Select,), _outputs),
+    Rule("picked groups", "Spark's QUALIFY of groups sees no aggregates of its own", (exp.Select,), _picked_groups),
     Rule("literals", "0.2 is a double; both engines would read a decimal", (exp.Literal,), _literals),
 )
 

@@ -151,8 +151,9 @@ class _Resolver:
             raise fault(
                 QueryError, "DISTINCT ON is not part of the language; use QUALIFY row_number() OVER (...) = 1", distinct
             )
-        # Spark cannot order groups that QUALIFY has picked by what is not in the result.
+        # Such groups are picked by a query around them (see `lower`), which orders by what is in the result.
         picked = node.args.get("qualify") is not None and (grouped is not None or checked.aggregates)
+        node.meta["picked"] = picked
         self._tail(node, checked, columns, outputs_only=distinct is not None or picked)
         if grouped is not None or checked.aggregates or node.args.get("having"):
             _check_grouping(node, grouped or [], scope)
