@@ -75,7 +75,8 @@ def ingest(
     lake: LakeOption = _LAKE,
     engine: Annotated[str | None, typer.Option(help="Who runs the tasks: pool (default) or spark.")] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="A second copy of a galaxy takes the first one's place.")
+        bool,
+        typer.Option("--replace", help="A second copy of a galaxy, or a file that moved, takes the first one's place."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -93,8 +93,9 @@ class Lake:
     ) -> IngestReport:
         """Ingest a survey's raw files, by patterns (`**` is any depth) or paths, into its tables.
 
-        Only what is new or changed is done. `engine` runs the tasks: "pool" (the default: local processes) or
-        "spark". A file that fails stops nothing: it is in the report and in the table ``<survey>.failures``.
+        Only what is new or changed is done. With `replace`, another copy of an object takes the place of the first,
+        and files that have moved are ingested again. `engine` runs the tasks: "pool" (the default: local processes)
+        or "spark". A file that fails stops nothing: it is in the report and in the table ``<survey>.failures``.
         `progress` is called with the state after every change. See `skyhouse.ingest.ingest`.
         """
         from skyhouse.ingest import ingest
