@@ -14,7 +14,7 @@ from rich.console import Console
 
 import skyhouse
 from skyhouse.errors import SkyhouseError
-from skyhouse.terminal import print_json, print_query, print_rows, progress_bar
+from skyhouse.terminal import print_json, print_query, print_query_json, print_rows, progress_bar
 
 __all__ = ["app", "main"]
 
@@ -146,7 +146,7 @@ def sql(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the rows there: .parquet, .fits, .csv, .vot.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows printed at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Rows printed at most (--json and --out: all).")] = 100,
     as_json: JsonOption = False,
 ) -> None:
     """Run one SQL query and print or write its rows."""
@@ -156,7 +156,7 @@ def sql(
             rows = query.write(out)
             print(f"{rows:,} rows in {out}")
         elif as_json:
-            print_json(query.to_arrow().to_pylist())
+            print_query_json(query)
         else:
             print_query(query, limit)
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from skyhouse.ingest import Progress as IngestProgress
     from skyhouse.query.query import Query
 
-__all__ = ["grid", "print_json", "print_query", "print_rows", "progress_bar"]
+__all__ = ["grid", "print_json", "print_query", "print_query_json", "print_rows", "progress_bar"]
 
 _FOLDED = 40
+_ROWS = 1000
 
 
 @contextmanager
@@ -59,7 +60,11 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callab
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON; dates in ISO form, bytes in hex, NaN and infinities as null."""
-    print(json.dumps(_finite(value), default=_plain, allow_nan=False))
+    print(_json(value))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_finite(value), default=_plain, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
@@ -107,10 +112,10 @@ def print_query(query: Query, limit: int) -> None:
             console.print(f"{len(hidden):,} more columns: {some}", markup=False, highlight=False)
         console.print(f"[dim]{run.rows:,} row{'s' * (run.rows != 1)}, {run.engine}, {run.seconds:.2f} s[/dim]")
         return
+    rows_shown = _rows(query.limit(limit))
     print("\t".join(names))
-    for batch in _up_to(iter(query), limit):
-        for row in batch.to_pylist():
-            print("\t".join(_cell(value) for value in row.values()))
+    for values in rows_shown:
+        print("\t".join(_cell(value) for value in values.values()))
 
 
 def _fitting(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> int:
@@ -123,12 +128,24 @@ def _fitting(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) ->
     return len(names)
 
 
-def _up_to(batches: Iterator[Any], limit: int) -> Iterator[Any]:
-    for batch in batches:
-        yield batch.slice(0, limit)
-        limit -= batch.num_rows
-        if limit <= 0:
-            return
+def print_query_json(query: Query) -> None:
+    """Run a query and print all its rows as one JSON list, never held whole."""
+    before = "["
+    for row in _rows(query):
+        sys.stdout.write(before + _json(row))
+        before = ", "
+    print("]" if before == ", " else "[]")
+
+
+def _rows(query: Query) -> Iterator[dict[str, Any]]:
+    """Run a query and return its rows, few at a time: as Python's objects they take much more room than in Arrow."""
+    batches = query.batches()
+    return (
+        row
+        for batch in batches
+        for start in range(0, batch.num_rows, _ROWS)
+        for row in batch.slice(start, _ROWS).to_pylist()
+    )
 
 
 def grid(names: Sequence[str], rows: Sequence[Any]) -> Grid:

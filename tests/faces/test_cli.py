@@ -67,6 +67,12 @@ def test_sql_as_lines_json_and_file(lake_path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_text().splitlines()[1].endswith("3,0")
 
 
+def test_all_rows_as_json(lake_path: Path) -> None:
+    rows = json.loads(ask(lake_path, "sql", "SELECT x, y FROM manga.spaxels ORDER BY y, x", "--json").stdout)
+    assert rows == [{"x": n % 34, "y": n // 34} for n in range(1156)]
+    assert ask(lake_path, "sql", "SELECT x FROM manga.spaxels WHERE x < 0", "--json").stdout == "[]\n"
+
+
 def test_json_has_no_nan(lake_path: Path) -> None:
     done = ask(lake_path, "sql", "SELECT CAST('nan' AS double) AS a, -CAST('inf' AS real) AS b, 0.5 AS c", "--json")
     assert json.loads(done.stdout, parse_constant=pytest.fail) == [{"a": None, "b": None, "c": 0.5}]
