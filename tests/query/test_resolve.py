@@ -63,6 +63,8 @@ ERRORS = [
     ("SELECT sum(x) OVER (ORDER BY x GROUPS 1 PRECEDING) FROM manga.spaxels", QueryError, "ROWS or RANGE", 0),
     ('WITH "manga.galaxies" AS (SELECT 1 AS z) SELECT z FROM manga.galaxies', QueryError, "cannot name", 6),
     ("SELECT rank() OVER W FROM manga.spaxels WINDOW w AS (ORDER BY x)", None, "", 0),
+    ("SELECT x IS NOT TRUE FROM manga.spaxels", QueryError, "IS takes a condition", 8),
+    ("SELECT x FROM manga.spaxels USING SAMPLE 5", QueryError, "'sample' in SELECT is not part", 0),
     ("SELECT INTERVAL 1 DAY", QueryError, "not part of the language", 0),
     ("WITH RECURSIVE a AS (SELECT 1 AS x) SELECT x FROM a", QueryError, "RECURSIVE", 0),
 ]

@@ -227,7 +227,10 @@ class Expressions:
         return "bool"
 
     def _is(self, node: exp.Is) -> str:
-        self._visit(node.this)
+        if isinstance(node.expression, exp.Boolean):
+            self._truth(node.this, "IS")
+        else:
+            self._visit(node.this)
         if not isinstance(node.expression, (exp.Null, exp.Boolean)):
             raise fault(QueryError, "IS takes NULL, TRUE, FALSE or DISTINCT FROM", node.expression)
         with_kind(node.expression, "null")

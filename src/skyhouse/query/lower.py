@@ -368,7 +368,7 @@ def _fits_float32(value: float) -> bool:
 
 
 def _put(node: exp.Expr, wanted: str) -> None:
-    if kind(node) in ("null", "", wanted) or isinstance(node.parent, exp.Cast):
+    if kind(node) in ("null", "", wanted):
         return
     parent, key, index = node.parent, node.arg_key, node.index
     if parent is not None and key is not None:

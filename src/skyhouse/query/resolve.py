@@ -26,7 +26,7 @@ from skyhouse.query.scope import Scope, Source, by_lower
 __all__ = ["Resolved", "resolve"]
 
 _SELECT = frozenset(
-    "expressions from_ joins where group having qualify windows order limit offset distinct with_ sample".split()
+    "expressions from_ joins where group having qualify windows order limit offset distinct with_".split()
 )
 _UNION = frozenset("this expression distinct with_ order limit offset".split())
 _LONGEST = 80
@@ -136,8 +136,6 @@ class _Resolver:
         scope.aliases = {item.alias.lower(): item.this.copy() for item in named}
         if (where := node.args.get("where")) is not None:
             checked.condition(where, "WHERE")
-        if (sample := node.args.pop("sample", None)) is not None:
-            sampled(node, sample, scope)
         for window in node.args.get("windows") or []:
             checked.window(window)
             checked.windows.append(window.name)
@@ -183,7 +181,7 @@ class _Resolver:
             raise fault(QueryError, f"FROM takes tables and queries, not {type(node).__name__.upper()}", node)
         if (sample := node.args.get("sample")) is not None:
             node.set("sample", None)
-            sampled(node, sample, Scope([source], None, scope.ctes))
+            sampled(node, sample, source)
         return source
 
     def _table(self, node: exp.Table, scope: Scope) -> Source:

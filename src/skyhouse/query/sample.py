@@ -1,8 +1,8 @@
 """Samples that are the same on every engine: a row is taken by a hash of what identifies it and the seed.
 
-``TABLESAMPLE`` means another thing to each engine. Here it becomes a filter (a percentage) or an order and a limit (a
-number of rows) on the MD5 of the row's identifying columns: the relation's key where it has one, else all its integer,
-text, date and truth columns. Rows that agree in all of these are taken or left together.
+``TABLESAMPLE`` means another thing to each engine. Here it becomes a query with a filter (a percentage) or an order and
+a limit (a number of rows) on the MD5 of the row's identifying columns: the relation's key where it has one, else all
+its integer, text, date and truth columns. Rows that agree in all of these are taken or left together.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from sqlglot import exp
 from skyhouse.errors import QueryError
 from skyhouse.query.kinds import INTEGERS, cast, kind, with_kind
 from skyhouse.query.parse import fault
-from skyhouse.query.scope import Scope, Source
+from skyhouse.query.scope import Source
 
 __all__ = ["sampled"]
 
 _SPAN = 16**8
 
 
-def sampled(node: exp.Expr, sample: exp.TableSample, scope: Scope) -> None:
-    """Put a sample into a table or query of FROM, or into a SELECT, in place.
+def sampled(node: exp.Expr, sample: exp.TableSample, source: Source) -> None:
+    """Put a query that samples around a table or query of FROM, in place.
 
     Raises QueryError for a sample that is neither a percentage from 0 to 100 nor a whole number of rows, and for a
     source without a column to choose by.
@@ -31,18 +31,13 @@ def sampled(node: exp.Expr, sample: exp.TableSample, scope: Scope) -> None:
         raise fault(QueryError, "a sample is a percentage, TABLESAMPLE (10 PERCENT), or a number of rows", sample)
     method = str(sample.args.get("method") or "").upper()
     by_percent = percent is not None or method in ("BERNOULLI", "SYSTEM")
-    digest = _digest(scope, "0" if seed is None else seed.name, sample)
-    if isinstance(node, exp.Select):
-        _into(node, digest, given, by_percent)
-        return
-    source = scope.sources[0]
+    digest = _digest(source, "0" if seed is None else seed.name, sample)
     alias = exp.TableAlias(this=exp.to_identifier(source.alias, quoted=True))
     items: list[exp.Expr] = [exp.Star()]
     inner = exp.Select(expressions=items)
     node.replace(exp.Subquery(this=inner, alias=alias))
     inner.set("from_", exp.From(this=node))
     _into(inner, digest, given, by_percent)
-    inner.meta["passes"] = source
 
 
 def _into(select: exp.Select, digest: exp.Expr, given: exp.Literal, by_percent: bool) -> None:
@@ -54,20 +49,16 @@ def _into(select: exp.Select, digest: exp.Expr, given: exp.Literal, by_percent: 
             return
         bound = exp.Literal.string(f"{int(share / 100 * _SPAN):08x}")
         less = with_kind(exp.LT(this=digest, expression=with_kind(bound, "string")), "bool")
-        where = select.args.get("where")
-        both = less if where is None else with_kind(exp.and_(where.this, less, copy=False), "bool")
-        select.set("where", exp.Where(this=both))
+        select.set("where", exp.Where(this=less))
         return
     if not given.name.isdigit():
         raise fault(QueryError, "a number of rows is a whole number", given)
-    if any(select.args.get(clause) for clause in ("order", "limit", "offset", "group", "distinct")):
-        raise fault(QueryError, "a number of rows is sampled from a table or query in FROM", given)
     select.set("order", exp.Order(expressions=[exp.Ordered(this=digest, nulls_first=False)]))
     select.set("limit", exp.Limit(expression=exp.Literal.number(given.name)))
 
 
-def _digest(scope: Scope, seed: str, sample: exp.TableSample) -> exp.Expr:
-    chosen = [column for source in scope.sources if not source.hidden for column in _identity(source)]
+def _digest(source: Source, seed: str, sample: exp.TableSample) -> exp.Expr:
+    chosen = _identity(source)
     if not chosen:
         raise fault(QueryError, "a sample needs an integer or text column to choose rows by", sample)
     text: exp.Expr = with_kind(exp.Literal.string(f"{seed}:"), "string")
