@@ -40,7 +40,7 @@ from skyhouse.surveys.manga.datamodel import hdus
 FILES = 22  # two row groups of the main table
 ASTROPY_FILES = 2  # the slow one
 RUNS = 5
-COUNTS = (32, 64, 128, 256)
+COUNTS = (16, 64, 128, 256)
 OUT = SCRATCH / "ingested"
 
 
