@@ -147,8 +147,7 @@ def ingest(
     for outcome in _outcomes(runner, _tasks(tables, survey, plan)):
         task = outcome.task
         if outcome.value is None:
-            reason = str(outcome.error) or outcome.traceback
-            failures += [Failure(s.key, s.path, type(outcome.error).__name__, "", reason) for s in task.sources]
+            failures += [_failure(source.key, source.path, outcome.error) for source in task.sources]
         else:
             failures += outcome.value.failures
             lost = _commit_all(tables, outcome.value, plan.replaced)
@@ -362,9 +361,12 @@ def _delete(table: Table, files: Iterable[WrittenFile]) -> None:
         (table.path / file.name).unlink(missing_ok=True)
 
 
-def _failure(key: str, path: str, error: Exception) -> Failure:
-    hdu = "" if getattr(error, "hdu", None) is None else str(error.hdu)  # type: ignore[attr-defined]
-    return Failure(key, path, type(error).__name__, hdu, str(error) or repr(error))
+def _failure(key: str, path: str, error: BaseException | None) -> Failure:
+    hdu = getattr(error, "hdu", None)
+    reason = str(error) or repr(error)
+    if path not in reason:
+        reason = f"{path}: {reason}"
+    return Failure(key, path, type(error).__name__, "" if hdu is None else str(hdu), reason)
 
 
 def _failures_definition(survey: Survey) -> Definition:

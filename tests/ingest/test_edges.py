@@ -10,11 +10,12 @@ from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 import pytest
+from astropy.io import fits
 
 import skyhouse
 from skyhouse.engine.base import Outcome
 from skyhouse.engine.pool import PoolRunner
-from skyhouse.errors import FormatError
+from skyhouse.errors import FormatError, InputError
 from skyhouse.ingest import ingest
 from skyhouse.lake.registry import Registry
 from skyhouse.surveys.manga import MANGA
@@ -36,7 +37,11 @@ class Here:
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
         for task in tasks:
-            value = function(task)
+            try:
+                value = function(task)
+            except InputError as error:
+                yield Outcome(task, error=error)
+                continue
             self.meanwhile()
             yield Outcome(task, value)
 
@@ -128,6 +133,22 @@ def test_a_file_that_kills_its_worker_takes_no_other_with_it(
     report = ingest(registry, Deadly(), [str(small_archive / MAPS)], pool)
     assert [failure.key.partition("/")[0] for failure in report.failures] == ["7443-1902"]
     assert report.ingested == registry.table("manga.galaxies").rows == 11
+    assert "manga-7443-1902-MAPS" in report.failures[0].reason
+
+
+def test_a_summary_with_a_galaxy_twice_is_refused_and_the_rows_before_stay(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "drpall-v3_1_1.fits"
+    for rows, problem in (["8485-1901", "7815-1902"], ""), (["8485-1901"] * 2, "same key"), ([], ""):
+        columns = [
+            fits.Column("plateifu", "11A", array=rows),
+            fits.Column("versdrp3", "8A", array=["v3_1_1"] * len(rows)),
+        ]
+        fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path, overwrite=True)
+        failures = ingest(registry, MANGA, [str(path)], Here()).failures
+        assert [problem in failure.reason and str(path) in failure.reason for failure in failures] == [True] * bool(
+            problem
+        )
+        assert registry.table("manga.drpall").rows == (0 if not rows else 2)
 
 
 def test_of_two_copies_ingested_at_once_one_is_in_all_tables(

@@ -28,7 +28,7 @@ def definition() -> Definition:
         "manga.dapall",
         published("dapall"),
         key=("plateifu", "daptype"),
-        sort=("plateifu",),
+        sort=("plateifu", "daptype"),
         description="MaNGA galaxies as analysed, in figures: kinematics, line fluxes, indices, star formation",
     )
 

@@ -19,13 +19,13 @@ def definition() -> Definition:
         "manga.drpall",
         published("drpall"),
         key=("plateifu", "versdrp3"),
-        sort=("plateifu",),
+        sort=("plateifu", "versdrp3"),
         description="MaNGA targets as observed: positions, quality, and the photometry they were chosen by",
     )
 
 
 def read_drpall(path: str) -> pa.Table:
-    """Return the rows of a DRPall file (DR13 to DR17), sorted by plateifu, photometry as one column per band.
+    """Return the rows of a DRPall file (DR13 to DR17), sorted by its key, photometry as one column per band.
 
     The bands of a vector are F, N, u, g, r, i, z: `nsa_elpetro_absmag_r` ... Columns that the release lacks are NULL;
     columns that no published data model has are left out.
@@ -37,4 +37,5 @@ def read_drpall(path: str) -> pa.Table:
     fits = open_fits(path)
     hdu = fits.table_hdu()
     ends = {"bands": list(ELEMENTS["bands"])}
-    return rows("drpall", hdu.table(), ends, path, hdu.label).sort_by("plateifu")
+    found = rows("drpall", hdu.table(), ends, path, hdu.label)
+    return found.sort_by([("plateifu", "ascending"), ("versdrp3", "ascending")])
