@@ -87,6 +87,7 @@ def test_any_text_is_a_query_or_a_query_error(text):
         ("log10(flux)", "log10((flux / 2))"),
         ("flux", "flux / 2"),
         ("'flux'", "'flux'"),
+        ("flags & 0x40000021 = 0 -- clear", "flags & 0x40000021 = 0"),
     ],
 )
 def test_columns_are_replaced_in_a_text(text, expected):

@@ -92,6 +92,7 @@ def names(lake, text):
         ("SELECT PLATEIFU, flags FROM Manga.Spaxels", ["plateifu", "Flags"]),
         ("SELECT x AS X1, x + 1, count(*) OVER () FROM manga.spaxels", ["X1", "x + 1", "count(*) OVER ()"]),
         ("SELECT * FROM manga.galaxies", ["plateifu", "z", "x"]),
+        ("SELECT x & 0x1F FROM manga.galaxies", ["x & 0x1F"]),
         ("SELECT * EXCLUDE (Z) FROM manga.galaxies", ["plateifu", "x"]),
         ("SELECT * REPLACE (z + 1 AS z) FROM manga.galaxies", ["plateifu", "z", "x"]),
         ("SELECT g.*, s.x FROM manga.galaxies g JOIN manga.spaxels s USING (plateifu)", ["plateifu", "z", "x", "x_1"]),

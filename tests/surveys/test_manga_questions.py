@@ -11,7 +11,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import skyhouse
-from skyhouse.errors import InputError
+from skyhouse.errors import InputError, QueryError
 from skyhouse.session import Lake
 from skyhouse.surveys import manga
 
@@ -73,6 +73,15 @@ def test_galaxies_in_which_nothing_matches_have_share_0(lake: Lake, maps: Maps, 
     got = manga.npergood(lake, "emline_gflux_ha_6564 > 1e6", less_than=0.20).on(engine).to_arrow()
     assert set(got["plateifu"].to_pylist()) == set(maps)
     assert set(got["share"].to_pylist()) == {0.0}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_condition_stands_by_itself(lake: Lake, masked: bool) -> None:
+    plain = manga.npergood(lake, "emline_gflux_mask_ha_6564 & 1073741824 = 0 AND x > 9", masked=masked).to_arrow()
+    text = "emline_gflux_mask_ha_6564 & 0x40000000 = 0 AND x > 9 -- no longer than its line"
+    assert manga.npergood(lake, text, masked=masked).to_arrow().equals(plain)
+    with pytest.raises(QueryError, match="line 1, column 6"):
+        manga.npergood(lake, "x > 9) OR (TRUE", masked=masked)
 
 
 def test_both_sides_of_a_threshold_are_all_galaxies(lake: Lake, maps: Maps) -> None:

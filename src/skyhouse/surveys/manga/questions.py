@@ -81,8 +81,8 @@ def npergood(
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"a share is from 0 to 1, not {value!r}")
     wanted = [f"share {sign} {float(value)!r}" for sign, value in thresholds.items() if value is not None]
-    if masked:
-        condition = masked_expression(condition)
+    # The condition is read by itself in any case: a comment or a bracket in it must not reach what is around it.
+    condition = masked_expression(condition, None if masked else ())
     chosen = _daptype(lake, daptype, "daptype")
     return lake.sql(
         f"""
