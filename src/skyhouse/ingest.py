@@ -29,7 +29,7 @@ from skyhouse.lake.definition import Definition
 from skyhouse.lake.layout import group_sources
 from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.registry import Registry
-from skyhouse.lake.replace import rewritten, without
+from skyhouse.lake.replace import rewritten, vacuum, without
 from skyhouse.lake.table import Table
 from skyhouse.lake.writer import TableWriter, WrittenFile
 from skyhouse.surveys.base import Survey
@@ -38,6 +38,7 @@ __all__ = ["Failure", "IngestReport", "Progress", "ingest"]
 
 _TASK_BYTES = 160_000_000  # of raw files: about one row group of a wide table
 _COMMIT_TRIES = 100
+_ORPHAN_HOURS = 7 * 24  # no ingest, and no query on files since replaced, lasts so long
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ def ingest(
     they have been moved. The same unit from another file is a failure unless `replace`, by which moved files are
     ingested again too. What fails is kept in ``<survey>.failures`` and in the report, and stops nothing. Raises
     InputError where no file matches, and for a folder.
+
+    Parquet files that no log names, left by a crash or replaced, are deleted when they are a week old.
     """
     began = time.perf_counter()
     found = _find(paths)
@@ -163,6 +166,9 @@ def ingest(
         if progress is not None:
             progress(state)
     _keep_failures(registry, survey, failures, found)
+    if todo:
+        for table in (*tables.values(), registry.table(f"{survey.name}.failures")):
+            vacuum(table, _ORPHAN_HOURS)
     failed = {failure.path for failure in failures}
     done = [source for source in todo.values() if source.path not in failed]
     return IngestReport(

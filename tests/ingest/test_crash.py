@@ -141,5 +141,12 @@ def test_vacuum_takes_what_a_crash_left(small_archive: Path, pool: PoolRunner, t
     orphan = table.path / "part-00000000-0000-0000-0000-000000000000.parquet"
     orphan.write_bytes(b"half")
     os.utime(orphan, (0, 0))
+    young = orphan.with_name("part-00000000-0000-0000-0000-000000000001.parquet")
+    young.write_bytes(b"half")
     assert vacuum(table) == [orphan.name]
+    orphan.write_bytes(b"half")
+    os.utime(orphan, (0, 0))
+    ingest(registry, MANGA, [str(small_archive / "**/*-1902-MAPS-*.gz")], pool)
+    assert (orphan.exists(), young.exists()) == (False, True)
+    table.refresh()
     assert rows_of(registry, "manga.spaxels").num_rows == table.rows

@@ -13,13 +13,13 @@ import pyarrow as pa
 from skyhouse.columns import Column
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.delta import delta_errors, open_log, read_definition
+from skyhouse.lake.lineage import Source, Span, sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deltalake import DeltaTable
 
-    from skyhouse.lake.lineage import Source, Span
 
 __all__ = ["DataFile", "Table"]
 
@@ -102,8 +102,6 @@ class Table:
 
     def lineage(self) -> dict[str, Source]:
         """Return what the rows were made from, by source key; see `skyhouse.lake.lineage.sources`."""
-        from skyhouse.lake.lineage import sources
-
         return sources(self)
 
     def _file(self, entry: dict[str, Any]) -> DataFile:
