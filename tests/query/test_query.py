@@ -272,5 +272,6 @@ def test_printing_a_query_that_fails_shows_the_error(lake, galaxies):
     relation = lake.relations.pop("manga.galaxies")
     try:
         assert "no table 'manga.galaxies'" in repr(gone)
+        assert gone._repr_html_().startswith("<pre>UnknownTable: ")
     finally:
         lake.relations["manga.galaxies"] = relation

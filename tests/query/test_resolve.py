@@ -65,6 +65,8 @@ ERRORS = [
     ("SELECT rank() OVER W FROM manga.spaxels WINDOW w AS (ORDER BY x)", None, "", 0),
     ("SELECT x IS NOT TRUE FROM manga.spaxels", QueryError, "IS takes a condition", 8),
     ("SELECT x FROM manga.spaxels USING SAMPLE 5", QueryError, "'sample' in SELECT is not part", 0),
+    ("SELECT concat(plateifu, x) FROM manga.spaxels", QueryError, r"write CAST\(x AS text\)", 25),
+    ("SELECT * FROM manga.galaxies GROUP BY plateifu", QueryError, "column 'z' is neither", 0),
     ("SELECT INTERVAL 1 DAY", QueryError, "not part of the language", 0),
     ("WITH RECURSIVE a AS (SELECT 1 AS x) SELECT x FROM a", QueryError, "RECURSIVE", 0),
 ]

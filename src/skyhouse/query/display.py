@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyhouse.columns import Column
 
-__all__ = ["as_html", "as_text"]
+__all__ = ["as_html", "as_pre", "as_text"]
 
 _WIDTH = 24
 _LINE = 118
@@ -73,6 +73,15 @@ def as_html(table: pa.Table, columns: Sequence[Column], more: bool = False) -> s
     if more:
         note += "<p>more rows</p>"
     return f"<table><thead><tr>{heads}</tr><tr>{kinds}</tr></thead><tbody>{body}</tbody></table>{note}"
+
+
+def as_pre(text: str) -> str:
+    """Return a text as HTML that keeps its lines.
+
+    >>> as_pre("a < b")
+    '<pre>a &lt; b</pre>'
+    """
+    return f"<pre>{html.escape(text, quote=False)}</pre>"
 
 
 def _cells(table: pa.Table, columns: Sequence[Column]) -> list[list[str]]:

@@ -404,6 +404,8 @@ class Expressions:
         wanted = {"double": "number", "number": "number", "integer": "number"}.get(asked, asked)
         if family(found) != wanted or (asked == "integer" and found not in INTEGERS):
             shown = f"{_shown(node)} is a {_word(found)} ({found})"
+            if asked == "string":
+                shown += f"; write CAST({_shown(node)} AS text)"
             raise fault(QueryError, f"{function.signature} takes another type here: {shown}", node)
 
     def _filter(self, node: exp.Filter, over: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -228,12 +228,12 @@ class Query:
     # -- printing --------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return self._shown(display.as_text)
+        return self._shown(display.as_text, str)
 
     def _repr_html_(self) -> str:
-        return self._shown(display.as_html)
+        return self._shown(display.as_html, display.as_pre)
 
-    def _shown(self, show: Any) -> str:
+    def _shown(self, show: Callable[..., str], complain: Callable[[str], str]) -> str:
         """Show ten rows. Printing never raises what a query can be blamed for: the text says it instead."""
         try:
             tree = verbs.limit(self.tree, _SHOWN_ROWS + 1, 0)
@@ -242,10 +242,9 @@ class Query:
                 tree = verbs.select(tree, names, {})
             table = self.context.batches(tree, "duckdb")[1].read_all()
         except SkyhouseError as error:
-            return f"{type(error).__name__}: {error}"
+            return complain(f"{type(error).__name__}: {error}")
         columns = (*columns_of(table.schema), *self.columns[table.num_columns :])
-        shown: str = show(table.slice(0, _SHOWN_ROWS), columns, table.num_rows > _SHOWN_ROWS)
-        return shown
+        return show(table.slice(0, _SHOWN_ROWS), columns, table.num_rows > _SHOWN_ROWS)
 
 
 @dataclass(frozen=True)

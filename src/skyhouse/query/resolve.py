@@ -472,7 +472,7 @@ def _check_grouping(node: exp.Select, keys: list[exp.Expr], scope: Scope) -> Non
     own = {source.alias for source in scope.sources}
     clauses = [*node.expressions]
     clauses += [node.args[name] for name in ("having", "qualify", "order") if node.args.get(name)]
-    pending: list[exp.Expr] = list(clauses)
+    pending: list[exp.Expr] = clauses[::-1]
     while pending:
         part = pending.pop()
         if part in keys or part.meta.get("aggregate"):
