@@ -178,3 +178,13 @@ def test_the_real_file(real_data: Path, tmp_path: Path, engine: str) -> None:
             manga.npergood(real, "emline_gflux_ha_6564 > 5", more_than=0.2).on(engine).to_arrow()["share"][0].as_py()
         )
         assert round(share * 100, 3) == 45.019
+
+
+@pytest.mark.parametrize("ends", [(0.05,), "ab", (0, float("inf")), (None, 1), 0.1])
+def test_a_range_is_two_finite_numbers(lake: Lake, ends: Any) -> None:
+    with pytest.raises(InputError, match="range"):
+        manga.bpt_fractions(lake, redshift=ends)
+
+
+def test_the_engine_may_be_left_to_the_house(lake: Lake) -> None:
+    assert lake.sql("SELECT count(*) AS n FROM manga.galaxies", engine="auto").run().engine == "duckdb"

@@ -19,26 +19,25 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sqlglot import exp, parse_one
 from sqlglot.dialects.duckdb import DuckDB
 
-from skyhouse.errors import InputError, QueryError
+from skyhouse.errors import QueryError
 from skyhouse.query.functions import FUNCTIONS, Function
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, kind, with_kind
 from skyhouse.query.parse import Dialect
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import resolve
+from skyhouse.query.route import Engine, route
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect as Writer
 
-__all__ = ["ENGINES", "PIPELINE", "Engine", "Rule", "lower", "lowered"]
+__all__ = ["PIPELINE", "Rule", "lower", "lowered"]
 
-Engine = Literal["duckdb", "spark"]
 Step = Callable[[exp.Expr, Engine], exp.Expr]
-ENGINES: tuple[Engine, ...] = ("duckdb", "spark")
 
 _LARGEST_ARGUMENT = 5_000
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -50,15 +49,14 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
 
     Raises InputError for an unknown engine, and what `resolve` raises.
     """
-    if engine not in ENGINES:
-        raise InputError(f"no engine {engine!r}; there is {', '.join(ENGINES)}")
+    chosen = route(engine).engine
     resolved = resolve(tree, tables)
     try:
-        sql = lowered(resolved.tree, engine).sql(dialect=_writer(engine), pretty=pretty, comments=False, copy=False)
+        sql = lowered(resolved.tree, chosen).sql(dialect=_writer(chosen), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
     columns = tuple(replace(c, type="string") if c.type == "null" else c for c in resolved.columns)
-    return Statement(sql, engine, resolved.scans, columns)
+    return Statement(sql, chosen, resolved.scans, columns)
 
 
 def _writer(engine: Engine) -> type[Writer]:

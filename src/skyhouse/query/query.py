@@ -15,10 +15,11 @@ from sqlglot import exp
 from skyhouse.columns import Column, columns_of
 from skyhouse.errors import InputError, MissingPackage, SkyhouseError
 from skyhouse.query import display, verbs
-from skyhouse.query.lower import ENGINES, lower
+from skyhouse.query.lower import lower
 from skyhouse.query.parse import Dialect, parse
 from skyhouse.query.relation import Tables
 from skyhouse.query.resolve import resolve
+from skyhouse.query.route import engine_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ class Query:
 
         Raises QueryError, UnknownTable, UnknownColumn and UnknownFunction.
         """
-        query = cls(parse(text, dialect), context, _engine(engine))
+        query = cls(parse(text, dialect), context, engine_named(engine))
         _ = query.columns
         return query
 
@@ -145,7 +146,7 @@ class Query:
 
     def on(self, engine: str) -> Query:
         """Return the same query for one engine, "duckdb" or "spark"."""
-        return replace(self, engine=_engine(engine))
+        return replace(self, engine=engine_named(engine))
 
     def then(self, tree: exp.Query) -> Query:
         """Return another query of the same lake and engine, checked."""
@@ -185,7 +186,7 @@ class Query:
     def run(self, engine: str | None = None) -> Run:
         """Run the query and say which engine ran it and how long it took."""
         start = time.perf_counter()
-        used, reader = self.context.batches(self.tree, _engine(engine) or self.engine)
+        used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine)
         table = reader.read_all()
         return Run(used, time.perf_counter() - start, table.num_rows, table)
 
@@ -257,12 +258,6 @@ class Grouped:
     def select(self, *columns: str, **named: str) -> Query:
         """Return one row for each group: ``select("plateifu", n="count(*)")``."""
         return self.query.then(verbs.grouped(self.query.tree, self.keys, columns, named))
-
-
-def _engine(name: str | None) -> str | None:
-    if name is not None and name not in ENGINES:
-        raise InputError(f"no engine {name!r}; there is {', '.join(ENGINES)}")
-    return name
 
 
 def _query(other: Query) -> Query:

@@ -12,9 +12,21 @@ from skyhouse.lake.definition import Definition
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-    from skyhouse.session import Lake
+    from skyhouse.query.query import Query
 
-__all__ = ["Survey"]
+__all__ = ["Lake", "Survey"]
+
+
+class Lake(Protocol):
+    """What a survey's questions and pictures ask of an open lake; a `skyhouse.Lake` is one."""
+
+    def sql(self, text: str, *, dialect: str = "sql", engine: str | None = None) -> Query:
+        """Return the query of a SELECT."""
+        ...
+
+    def table(self, name: str) -> Query:
+        """Return the query of all rows of a table."""
+        ...
 
 
 class Survey(Protocol):

@@ -13,7 +13,7 @@ from skyhouse.surveys.manga.questions import HALPHA, HBETA, NII, OIII
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skyhouse.session import Lake
+    from skyhouse.surveys.base import Lake
 
 __all__ = ["plot_bpt", "plot_map"]
 

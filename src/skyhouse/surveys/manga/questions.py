@@ -7,6 +7,7 @@ one that is not counts as NULL, never as the 0 that the files hold.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from skyhouse.errors import InputError
@@ -14,7 +15,7 @@ from skyhouse.surveys.manga.masks import masked_expression
 
 if TYPE_CHECKING:
     from skyhouse.query.query import Query
-    from skyhouse.session import Lake
+    from skyhouse.surveys.base import Lake
 
 __all__ = ["bpt_fractions", "galaxies_in", "npergood"]
 
@@ -133,11 +134,10 @@ def bpt_fractions(
         strong = masked_expression(strong)
     where, join = [], ""
     if redshift is not None:
-        where.append(f"g.redshift BETWEEN {float(redshift[0])!r} AND {float(redshift[1])!r}")
+        where.append(_within("g.redshift", redshift))
     if log_mass is not None:
         join = "JOIN manga.drpall AS d ON d.plateifu = g.plateifu"
-        low, high = (10.0 ** float(edge) for edge in log_mass)
-        where.append(f"d.nsa_elpetro_mass BETWEEN {low!r} AND {high!r}")
+        where.append(_within("log10(d.nsa_elpetro_mass)", log_mass))
     chosen = _daptype(lake, daptype, "daptype")
     galaxies = ""
     if where:
@@ -169,6 +169,17 @@ def bpt_fractions(
         ORDER BY plateifu, daptype
         """
     )
+
+
+def _within(expression: str, ends: tuple[float, float]) -> str:
+    """Return the SQL condition that a value lies in a range, both ends included."""
+    try:
+        low, high = map(float, ends)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a range is two numbers, as (0.02, 0.1), not {ends!r}") from error
+    if not (isfinite(low) and isfinite(high)):
+        raise InputError(f"a range has two finite ends, not {ends!r}")
+    return f"{expression} BETWEEN {low!r} AND {high!r}"
 
 
 def _daptype(lake: Lake, daptype: str | None, column: str) -> str:

@@ -13,7 +13,7 @@ from skyhouse.formats.fits import hdulist
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-    from skyhouse.session import Lake
+    from skyhouse.surveys.base import Lake
 
 __all__ = ["open_raw", "raw_path"]
 

@@ -17,7 +17,7 @@ from skyhouse.surveys.manga.paths import parse_maps_name
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-    from skyhouse.session import Lake
+    from skyhouse.surveys.base import Lake
 
 __all__ = ["MANGA", "Manga"]
 
