@@ -25,7 +25,7 @@ from skyhouse.session import Lake
 from skyhouse.surveys.manga import spaxels
 
 LAKE = SCRATCH / "layout"
-GALAXIES = 128
+GALAXIES = 96
 GROUPS = (16_384, 61_440, 122_880)
 RUNS = 15
 FIRST_RUNS = 5
