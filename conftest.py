@@ -128,8 +128,9 @@ class Page(pytest.File):
         self.open.enter_context(contextlib.chdir(folder))
 
     def teardown(self) -> None:
-        """Leave and remove the folder."""
+        """Leave and remove the folder, and let go of what the page has opened."""
         self.open.close()
+        self.names.clear()
 
 
 class Block(pytest.Item):

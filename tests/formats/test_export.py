@@ -123,7 +123,9 @@ def test_csv_tells_null_from_an_empty_string(tmp_path: Path) -> None:
     assert write(sample().to_reader(), tmp_path / "x.csv") == 3
     lines = (tmp_path / "x.csv").read_text().splitlines()
     assert lines[1:] == ['0.1,1.5,1,"8485-1901",true', ',inf,,"",false', "nan,,-2147483648,,"]
-    found = duckdb.sql(f"SELECT * FROM read_csv('{tmp_path / 'x.csv'}', allow_quoted_nulls = false)").fetchall()
+    with duckdb.connect() as connection:
+        text = f"SELECT * FROM read_csv('{tmp_path / 'x.csv'}', allow_quoted_nulls = false)"
+        found = connection.sql(text).fetchall()
     assert [row[3] for row in found] == ["8485-1901", "", None]
 
 

@@ -25,6 +25,7 @@ from sqlglot import exp, parse_one
 from sqlglot.dialects.duckdb import DuckDB
 
 from skyhouse.errors import QueryError
+from skyhouse.query.bounds import is_positive, mark_positive
 from skyhouse.query.functions import FUNCTIONS, Function
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, kind, with_kind
 from skyhouse.query.parse import Dialect
@@ -69,6 +70,7 @@ def _writer(engine: Engine) -> type[Writer]:
 
 def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:
     """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
+    mark_positive(tree)
     steps: dict[type[exp.Expr], list[Step]] = {}
     for rule in PIPELINE if rules is None else rules:
         for node_type in rule.nodes:
@@ -120,8 +122,9 @@ def _division(node: exp.Expr, _engine: Engine) -> exp.Expr:
         left, right = (_operand(argument) for argument in node.expressions)
         node = with_kind(operator(this=left, expression=right), kind(node))
     wanted = kind(node)
+    safe = is_positive(node.expression)
     left, right = _firm(cast(node.this, wanted)), cast(node.expression, wanted)
-    if not _is_number(right) or float(right.name) == 0:
+    if not safe and (not _is_number(right) or float(right.name) == 0):
         right = _not_zero(right, wanted)
     node.set("this", left)
     node.set("expression", right)
@@ -164,6 +167,7 @@ def _functions(node: exp.Expr, engine: Engine) -> exp.Expr:
     if function is None or "kind" not in node.meta:
         return node
     result = kind(node)
+    safe = all(map(is_positive, node.expressions))
     _bring(node, function)
     arguments = node.expressions
     if function.name == "round":
@@ -174,7 +178,7 @@ def _functions(node: exp.Expr, engine: Engine) -> exp.Expr:
         return node
     if function.name in ("power", "pow") and _is_number(arguments[1]) and float(arguments[1].name).is_integer():
         return with_kind(_call("pow", *arguments), result)
-    text = function.call(engine)
+    text = "" if function.name in _POSITIVE and safe else function.call(engine)
     if function.brief and len(arguments) < len(function.arguments):
         text = function.brief
     call = _filled(text, arguments) if text else node
@@ -268,6 +272,7 @@ class Rule:
 
 
 _CALLS = (exp.Anonymous,)
+_POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})  # they go by their own names where no guard is needed
 _SHIFTS = (exp.BitwiseLeftShift, exp.BitwiseRightShift)
 
 PIPELINE: tuple[Rule, ...] = (

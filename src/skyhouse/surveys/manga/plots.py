@@ -152,9 +152,8 @@ def plot_bpt(
 
 def _classify(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return 0 to 3, an index into the classes, for each point; the formulas are those of `bpt_fractions`."""
-    with np.errstate(divide="ignore"):
-        star_forming = (x < 0.05) & (y < 0.61 / (x - 0.05) + 1.3)
-        composite = ~star_forming & (x < 0.47) & (y < 0.61 / (x - 0.47) + 1.19)
+    star_forming = (x < 0.05) & ((y - 1.3) * (x - 0.05) > 0.61)
+    composite = ~star_forming & (x < 0.47) & ((y - 1.19) * (x - 0.47) > 0.61)
     seyfert = ~star_forming & ~composite & (y > 1.05 * x + 0.45)
     return np.select([star_forming, composite, seyfert], [0, 1, 2], default=3)
 

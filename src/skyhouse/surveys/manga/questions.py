@@ -121,7 +121,8 @@ def bpt_fractions(
 
     Lines, with x = log10([NII]6585/Ha), y = log10([OIII]5008/Hb): Kauffmann et al. 2003 (MNRAS 346, 1055) below which
     spaxels are star-forming; Kewley et al. 2001 (ApJ 556, 121) above which they are AGN; Schawinski et al. 2007
-    (MNRAS 382, 1415) which parts Seyferts from LINERs.
+    (MNRAS 382, 1415) which parts Seyferts from LINERs. The curves y = 0.61 / (x - 0.05) + 1.3 and
+    y = 0.61 / (x - 0.47) + 1.19 count left of their poles only, and are tested as (y - 1.3) (x - 0.05) > 0.61.
     """
     lines = (HALPHA, HBETA, OIII, NII)
     flux = {line: f"emline_gflux_{line}" for line in lines}
@@ -154,8 +155,8 @@ def bpt_fractions(
                avg(CASE WHEN class = 4 THEN 1.0 ELSE 0.0 END) AS liner
         FROM (
             SELECT plateifu, daptype,
-                   CASE WHEN x < 0.05 AND y < 0.61 / (x - 0.05) + 1.3 THEN 1
-                        WHEN x < 0.47 AND y < 0.61 / (x - 0.47) + 1.19 THEN 2
+                   CASE WHEN x < 0.05 AND (y - 1.3) * (x - 0.05) > 0.61 THEN 1
+                        WHEN x < 0.47 AND (y - 1.19) * (x - 0.47) > 0.61 THEN 2
                         WHEN y > 1.05 * x + 0.45 THEN 3
                         ELSE 4 END AS class
             FROM (
