@@ -41,8 +41,8 @@ _Q3 = """
            count(*) FILTER (WHERE class = 3) / CAST(count(*) AS DOUBLE) AS seyfert,
            count(*) FILTER (WHERE class = 4) / CAST(count(*) AS DOUBLE) AS liner
     FROM (
-        SELECT plateifu, daptype, CASE WHEN u < 0.05 AND v < 0.61 / (u - 0.05) + 1.3 THEN 1
-                                       WHEN u < 0.47 AND v < 0.61 / (u - 0.47) + 1.19 THEN 2
+        SELECT plateifu, daptype, CASE WHEN u < 0.05 AND (v - 1.3) * (u - 0.05) > 0.61 THEN 1
+                                       WHEN u < 0.47 AND (v - 1.19) * (u - 0.47) > 0.61 THEN 2
                                        WHEN v > 1.05 * u + 0.45 THEN 3 ELSE 4 END AS class
         FROM (
             SELECT plateifu, daptype, log10(emline_gflux_nii_6585 / emline_gflux_ha_6564) AS u,
@@ -104,9 +104,9 @@ def asked_of_polars(tables: dict[str, list[str]]) -> Callable[[str], pa.Table]:
         strong = [flux[line] > 0 for line in LINES] + [flux[line] * flux[line] * ivar[line] > 9 for line in LINES]
         u, v = pl.col("u"), pl.col("v")
         of = (
-            pl.when((u < 0.05) & (v < 0.61 / (u - 0.05) + 1.3))
+            pl.when((u < 0.05) & ((v - 1.3) * (u - 0.05) > 0.61))
             .then(1)
-            .when((u < 0.47) & (v < 0.61 / (u - 0.47) + 1.19))
+            .when((u < 0.47) & ((v - 1.19) * (u - 0.47) > 0.61))
             .then(2)
             .when(v > 1.05 * u + 0.45)
             .then(3)

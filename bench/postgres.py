@@ -93,8 +93,8 @@ QUESTIONS = {
                count(*) FILTER (WHERE class = 1) AS star_forming, count(*) FILTER (WHERE class = 2) AS composite,
                count(*) FILTER (WHERE class = 3) AS seyfert, count(*) FILTER (WHERE class = 4) AS liner
         FROM (
-            SELECT file_pk, CASE WHEN u < 0.05 AND v < 0.61 / (u - 0.05) + 1.3 THEN 1
-                                 WHEN u < 0.47 AND v < 0.61 / (u - 0.47) + 1.19 THEN 2
+            SELECT file_pk, CASE WHEN u < 0.05 AND (v - 1.3) * (u - 0.05) > 0.61 THEN 1
+                                 WHEN u < 0.47 AND (v - 1.19) * (u - 0.47) > 0.61 THEN 2
                                  WHEN v > 1.05 * u + 0.45 THEN 3 ELSE 4 END AS class
             FROM (
                 SELECT file_pk, log(emline_gflux_nii_6585::float8 / emline_gflux_ha_6564) AS u,

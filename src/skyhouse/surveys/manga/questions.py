@@ -139,20 +139,20 @@ def bpt_fractions(
     if log_mass is not None:
         join = "JOIN manga.drpall AS d ON d.plateifu = g.plateifu"
         where.append(_within("log10(d.nsa_elpetro_mass)", log_mass))
-    chosen = _daptype(lake, daptype, "daptype")
+    chosen = _daptype(lake, daptype, "s.daptype")
     galaxies = ""
     if where:
         galaxies = f"""
-                SEMI JOIN (
-                    SELECT g.plateifu, g.daptype FROM manga.galaxies AS g {join} WHERE {" AND ".join(where)}
+                JOIN (
+                    SELECT DISTINCT g.plateifu, g.daptype FROM manga.galaxies AS g {join} WHERE {" AND ".join(where)}
                 ) AS picked ON picked.plateifu = s.plateifu AND picked.daptype = s.daptype"""
     return lake.sql(
         f"""
         SELECT plateifu, daptype, count(*) AS classified,
-               avg(CASE WHEN class = 1 THEN 1.0 ELSE 0.0 END) AS star_forming,
-               avg(CASE WHEN class = 2 THEN 1.0 ELSE 0.0 END) AS composite,
-               avg(CASE WHEN class = 3 THEN 1.0 ELSE 0.0 END) AS seyfert,
-               avg(CASE WHEN class = 4 THEN 1.0 ELSE 0.0 END) AS liner
+               count(*) FILTER (WHERE class = 1) / count(*) AS star_forming,
+               count(*) FILTER (WHERE class = 2) / count(*) AS composite,
+               count(*) FILTER (WHERE class = 3) / count(*) AS seyfert,
+               count(*) FILTER (WHERE class = 4) / count(*) AS liner
         FROM (
             SELECT plateifu, daptype,
                    CASE WHEN x < 0.05 AND (y - 1.3) * (x - 0.05) > 0.61 THEN 1
@@ -160,7 +160,7 @@ def bpt_fractions(
                         WHEN y > 1.05 * x + 0.45 THEN 3
                         ELSE 4 END AS class
             FROM (
-                SELECT plateifu, daptype,
+                SELECT s.plateifu, s.daptype,
                        log10({flux[NII]} / {flux[HALPHA]}) AS x, log10({flux[OIII]} / {flux[HBETA]}) AS y
                 FROM manga.spaxels AS s{galaxies}
                 WHERE good {chosen} AND {strong}
