@@ -89,10 +89,15 @@ def _ask(query: Query, console: Console) -> pa.Table:
     run = query.run()
     # Every row is of one daptype, and its name would fill the screen.
     shown = run.table.slice(0, 8).drop_columns(["daptype"])
-    console.print(grid(shown.column_names, shown.to_pylist()))
+    console.print(grid(shown.column_names, [[_short(value) for value in row.values()] for row in shown.to_pylist()]))
     more = f" (the first {shown.num_rows} shown)" if shown.num_rows < run.rows else ""
     console.print(f"{run.rows:,} rows{more} by {run.engine} in {run.seconds:.3f} s")
     return run.table
+
+
+def _short(value: object) -> object:
+    """Return a number short enough for all columns to stand on a narrow screen."""
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _compare(lake: Lake, answers: dict[str, pa.Table], console: Console) -> None:
