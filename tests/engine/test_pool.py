@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -120,3 +121,14 @@ def test_workers_end_with_their_parent(tmp_path, deadly):
         time.sleep(0.05)
     assert "BrokenPipe" not in said
     assert (tmp_path / "x").exists() == (deadly == signal.SIGKILL)  # nobody stops the tasks of a killed parent
+
+
+def test_a_runner_that_is_forgotten_stops_its_workers():
+    runner = PoolRunner(2)
+    list(runner.run(square, range(4)))
+    pids = [worker.process.pid for worker in runner._idle]
+    assert pids
+    assert all(alive(pid) for pid in pids)
+    del runner
+    gc.collect()
+    assert not any(alive(pid) for pid in pids)

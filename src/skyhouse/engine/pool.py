@@ -13,6 +13,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -43,6 +44,8 @@ class PoolRunner:
             raise SettingsError(f"workers is a whole number from 1, not {workers}")
         self.workers = workers
         self._idle: list[_Worker] = []
+        # A runner that nobody closed still takes its workers with it.
+        weakref.finalize(self, _stop, self._idle)
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
         """Yield an outcome for every task as it completes, in any order.
@@ -83,8 +86,7 @@ class PoolRunner:
 
     def close(self) -> None:
         """Stop the workers."""
-        while self._idle:
-            self._idle.pop().kill()
+        _stop(self._idle)
 
     def _start(self, code: bytes, task: T, busy: dict[object, tuple[_Worker, T]]) -> None:
         order = pickle.dumps((code, pickle.dumps(task)))
@@ -107,6 +109,11 @@ class PoolRunner:
                 self._idle.append(worker)
             ended.append((task, ending, death))
         return ended
+
+
+def _stop(workers: list[_Worker]) -> None:
+    while workers:
+        workers.pop().kill()
 
 
 class _Worker:
