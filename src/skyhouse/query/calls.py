@@ -1,0 +1,169 @@
+"""Function calls in expressions: scalar, aggregate, FILTER and OVER."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from skyhouse.errors import QueryError, UnknownFunction, did_you_mean
+from skyhouse.query.clause import Clause, shown, word
+from skyhouse.query.functions import FUNCTIONS, Function
+from skyhouse.query.kinds import INTEGERS, family, kind, with_kind
+from skyhouse.query.parse import fault
+
+if TYPE_CHECKING:
+    from skyhouse.query.expressions import Expressions
+
+__all__ = ["called", "filtered", "over_clause", "power", "windowed"]
+
+
+def power(checked: Expressions, node: exp.Pow) -> str:
+    """Check a power as the function's call."""
+    call = exp.Anonymous(this="power", expressions=[node.left, node.right])
+    node.replace(call)
+    return checked.visit(call)
+
+
+def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str:
+    """Check a call; `over` tells that it stands before OVER."""
+    name = str(node.this).lower()
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise fault(UnknownFunction, f"no function {node.this!r}{did_you_mean(name, FUNCTIONS)}", node)
+    if function.group == "window" and not over:
+        raise fault(QueryError, f"{name}() needs OVER (...)", node)
+    if function.group == "aggregate" and not over:
+        if not checked.clause.aggregates:
+            hint = "; use HAVING" if checked.clause.name == "WHERE" else ""
+            raise fault(QueryError, f"{name}() is an aggregate and cannot stand in {checked.clause.name}{hint}", node)
+        checked.aggregates = True
+        node.meta["aggregate"] = True
+    inner = Clause(f"{name}()", aggregates=over, windows=False, aliases=checked.clause.aliases)
+    with checked.within(inner if function.group in ("aggregate", "window") else checked.clause):
+        return _arguments(checked, node, function)
+
+
+def _arguments(checked: Expressions, node: exp.Anonymous, function: Function) -> str:
+    first = node.expressions[0] if node.expressions else exp.Star()
+    if function.name == "count" and isinstance(first, exp.Star):
+        if len(node.expressions) > 1 or any(first.args.values()):
+            raise fault(QueryError, "count takes * or one value", node)
+        node.set("expressions", [exp.Star()])
+        return "int64"
+    holder: exp.Expr = node
+    if isinstance(first, exp.Distinct):
+        if not function.distinct or len(first.expressions) != 1 or len(node.expressions) > 1:
+            raise fault(QueryError, f"{function.name}(DISTINCT ...) is not part of the language", node)
+        over = node.parent.parent if isinstance(node.parent, exp.Filter) else node.parent
+        if isinstance(over, exp.Window):
+            raise fault(QueryError, f"{function.name}(DISTINCT ...) OVER is not part of the language", node)
+        holder = first
+    count, most = len(holder.expressions), function.most
+    if count < function.least or (most is not None and count > most):
+        raise fault(QueryError, f"{function.name} is called as {function.signature}", node)
+    for argument in list(holder.expressions):
+        checked.visit(argument)
+    for position, argument in enumerate(holder.expressions):
+        _fits(argument, function.argument(position), function)
+    return _result(checked, holder.expressions, function)
+
+
+def _result(checked: Expressions, arguments: list[exp.Expr], function: Function) -> str:
+    same = [a for position, a in enumerate(arguments) if function.argument(position) == "same"]
+    if same:
+        together = checked.together(same, function.name)
+        return together if function.result == "same" else function.result
+    if function.result not in ("first", "same"):
+        return function.result
+    if function.argument(0) != "number":
+        return kind(arguments[0])
+    return "int64" if all(kind(argument) in INTEGERS for argument in arguments) else "float64"
+
+
+def _fits(node: exp.Expr, asked: str, function: Function) -> None:
+    found = kind(node)
+    if asked == "constant":
+        number = node.this if isinstance(node, exp.Neg) else node
+        if not isinstance(number, exp.Literal) or number.is_string:
+            raise fault(QueryError, f"{function.signature}: a number has to be written here", node)
+        return
+    if found in ("", "null") or asked in ("any", "same"):
+        return
+    wanted = {"double": "number", "number": "number", "integer": "number"}.get(asked, asked)
+    if family(found) != wanted or (asked == "integer" and found not in INTEGERS):
+        problem = f"{shown(node)} is a {word(found)} ({found})"
+        if asked == "string":
+            problem += f"; write CAST({shown(node)} AS text)"
+        raise fault(QueryError, f"{function.signature} takes another type here: {problem}", node)
+
+
+def filtered(checked: Expressions, node: exp.Filter, over: bool = False) -> str:
+    """Check an aggregate with FILTER; `over` tells that it stands before OVER."""
+    call = node.this
+    function = FUNCTIONS.get(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
+    if not isinstance(call, exp.Anonymous) or function is None or function.group != "aggregate":
+        if isinstance(call, exp.Anonymous) and function is None:
+            called(checked, call)
+        raise fault(QueryError, "FILTER belongs to an aggregate function", node)
+    found = called(checked, call, over)
+    with_kind(call, found)
+    if not over:
+        node.meta["aggregate"] = True
+    with checked.within(Clause("FILTER", aliases=checked.clause.aliases)):
+        checked.truth(node.expression.this, "FILTER")
+    return found
+
+
+def windowed(checked: Expressions, node: exp.Window) -> str:
+    """Check a window function."""
+    if not checked.clause.windows:
+        raise fault(QueryError, f"a window function cannot stand in {checked.clause.name}; use QUALIFY", node)
+    call = node.this
+    if isinstance(call, exp.Filter):
+        found = filtered(checked, call, over=True)
+    elif isinstance(call, exp.Anonymous):
+        function = FUNCTIONS.get(str(call.this).lower())
+        if function is not None and function.group not in ("aggregate", "window"):
+            raise fault(QueryError, f"{function.name} is no window function", node)
+        found = called(checked, call, over=True)
+    else:
+        raise fault(QueryError, f"{shown(call)} OVER is not part of the language", node)
+    with_kind(call, found)
+    over_clause(checked, node)
+    return found
+
+
+def over_clause(checked: Expressions, node: exp.Window) -> None:
+    """Check what stands in OVER (...) or in a definition of WINDOW."""
+    _named(checked, node)
+    _frame(node)
+    with checked.within(Clause("OVER", aggregates=True, aliases=checked.clause.aliases)):
+        for part in list(node.args.get("partition_by") or []):
+            checked.visit(part)
+        order = node.args.get("order")
+        for term in order.expressions if order is not None else []:
+            checked.visit(term.this)
+
+
+def _named(checked: Expressions, node: exp.Window) -> None:
+    name = node.args.get("alias")
+    if name is None:
+        return
+    if isinstance(node.this, exp.Identifier) or any(node.args.get(k) for k in ("partition_by", "order", "spec")):
+        raise fault(QueryError, "a window that goes on from a named one is not part of the language", node)
+    if name.name.lower() not in [known.lower() for known in checked.windows]:
+        near = did_you_mean(name.name, checked.windows)
+        raise fault(QueryError, f"no window {name.name!r} in WINDOW{near}", node)
+
+
+def _frame(node: exp.Window) -> None:
+    frame = node.args.get("spec")
+    if frame is None:
+        return
+    if frame.args.get("kind") not in ("ROWS", "RANGE") or frame.args.get("exclude"):
+        raise fault(QueryError, "a window's frame is of ROWS or RANGE, without EXCLUDE", node)
+    for key in ("start", "end"):
+        bound = frame.args.get(key)
+        if isinstance(bound, exp.Expr) and not (isinstance(bound, exp.Literal) and not bound.is_string):
+            raise fault(QueryError, "a window's frame is bounded by numbers written in the query", bound)

@@ -1,0 +1,48 @@
+"""The clauses that an expression may stand in, and how a message shows an expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from skyhouse.query.kinds import family
+from skyhouse.query.parse import written
+
+__all__ = ["CLAUSES", "Clause", "shown", "word"]
+
+_WORDS = {"number": "number", "string": "text", "bool": "truth value", "time": "date or time", "binary": "bytes"}
+
+
+@dataclass(frozen=True)
+class Clause:
+    """What a clause may hold; `aliases`: whether it sees the names of result columns."""
+
+    name: str
+    aggregates: bool = False
+    windows: bool = False
+    aliases: bool = False
+
+
+CLAUSES = {
+    "SELECT": Clause("SELECT", aggregates=True, windows=True),
+    "HAVING": Clause("HAVING", aggregates=True, aliases=True),
+    "QUALIFY": Clause("QUALIFY", aggregates=True, windows=True, aliases=True),
+    "ORDER BY": Clause("ORDER BY", aggregates=True, windows=True, aliases=True),
+    "GROUP BY": Clause("GROUP BY", aliases=True),
+}
+
+
+def shown(node: exp.Expr) -> str:
+    """Return an expression as a message shows it."""
+    plain = node.copy()
+    for column in plain.find_all(exp.Column):
+        column.set("table", None)
+        column.this.set("quoted", False)
+    text = written(plain)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def word(name: str) -> str:
+    """Return what a message calls a kind."""
+    return _WORDS.get(family(name), name or "value")

@@ -1,0 +1,52 @@
+"""The lake's tables as the query layer sees them."""
+
+from __future__ import annotations
+
+from skyhouse.lake.registry import Registry
+from skyhouse.lake.table import Table
+from skyhouse.query.relation import Part, Relation
+
+__all__ = ["LakeTables"]
+
+
+class LakeTables:
+    """The lake's tables as the query layer sees them: each at its newest version, with the parts that widen it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._opened: dict[str, Table] = {}
+        self._relations: dict[str, Relation] = {}
+
+    def names(self) -> list[str]:
+        """Return the names of all tables."""
+        return self._registry.names()
+
+    def relation(self, name: str) -> Relation:
+        """Return a table at its newest version; raises UnknownTable."""
+        names = self.names()
+        held = {known.lower(): known for known in names}
+        table = self._newest(held.get(name.lower(), name))
+        schema = table.name.partition(".")[0]
+        beside = [n for n in names if n.startswith(f"{schema}.") and self._part_of(n) == table.name]
+        tables = [table, *(self._newest(n) for n in beside)]
+        version = "/".join(f"{one.name}@{one.version}" for one in tables)
+        known = self._relations.get(table.name)
+        if known is None or known.version != version:
+            known = Relation(
+                name=table.name,
+                parts=tuple(Part(one.columns, tuple(file.path for file in one.files())) for one in tables),
+                join_key=tables[-1].definition.key if len(tables) > 1 else (),
+                version=version,
+                rows=table.rows,
+            )
+            self._relations[table.name] = known
+        return known
+
+    def _part_of(self, name: str) -> str:
+        """Return the table that a table widens; it is part of a definition, so an old version knows it too."""
+        return (self._opened.get(name) or self._newest(name)).definition.part_of
+
+    def _newest(self, name: str) -> Table:
+        if name in self._opened:
+            return self._opened[name].refresh()
+        return self._opened.setdefault(name, self._registry.table(name))
