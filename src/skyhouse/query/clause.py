@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
 
+from skyhouse.errors import QueryError
 from skyhouse.query.kinds import family
-from skyhouse.query.parse import written
+from skyhouse.query.parse import fault, written
 
-__all__ = ["CLAUSES", "Clause", "shown", "word"]
+__all__ = ["CLAUSES", "Clause", "only", "shown", "word"]
 
 _WORDS = {"number": "number", "string": "text", "bool": "truth value", "time": "date or time", "binary": "bytes"}
 
@@ -46,3 +48,13 @@ def shown(node: exp.Expr) -> str:
 def word(name: str) -> str:
     """Return what a message calls a kind."""
     return _WORDS.get(family(name), name or "value")
+
+
+def only(node: exp.Expr, allowed: Iterable[str], what: str) -> None:
+    """Refuse a node with parts other than the allowed ones; raises QueryError."""
+    known = set(allowed)
+    for key, value in node.args.items():
+        if key not in known and value and value != [None]:
+            named = key.strip("_").replace("_", " ")
+            at = value if isinstance(value, exp.Expr) else node
+            raise fault(QueryError, f"{named!r} in {what} is not part of the language", at)

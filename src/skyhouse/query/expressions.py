@@ -16,13 +16,11 @@ from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
 from skyhouse.query.kinds import INTEGERS, common, family, kind, type_name, with_kind
 from skyhouse.query.parse import fault
-from skyhouse.query.scope import Scope
+from skyhouse.query.scope import AskQuery, Scope
 
 __all__ = ["Expressions"]
 
 _LARGEST = 2**63 - 1
-
-AskQuery = Callable[[exp.Expr, Scope | None, dict[str, tuple[Column, ...]]], tuple[Column, ...]]
 
 
 def _constant(name: str) -> Callable[..., str]:

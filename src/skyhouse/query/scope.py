@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -12,7 +13,9 @@ from skyhouse.query.kinds import common, with_kind
 from skyhouse.query.parse import fault
 from skyhouse.query.relation import Relation
 
-__all__ = ["Scope", "Source", "by_lower"]
+__all__ = ["AskQuery", "Ctes", "Scope", "Source", "by_lower"]
+
+Ctes = dict[str, tuple[Column, ...]]
 
 
 def by_lower(columns: tuple[Column, ...], node: exp.Expr) -> dict[str, Column]:
@@ -25,19 +28,25 @@ def by_lower(columns: tuple[Column, ...], node: exp.Expr) -> dict[str, Column]:
 
 @dataclass
 class Source:
-    """A table, CTE or query in FROM: its alias and columns; for a table, the relation and the set of columns read."""
+    """A table, CTE or query in FROM: its alias and columns; for a table, the relation and the set of columns read.
+
+    `origins` are the names of renamed columns where they come from, by their new names. The columns of a `hidden`
+    source are seen by none but the condition of its join.
+    """
 
     alias: str
     columns: dict[str, Column]
     relation: Relation | None = None
     reads: set[str] = field(default_factory=set)
     hidden: bool = False
+    origins: dict[str, str] = field(default_factory=dict)
 
     def column(self, column: Column) -> exp.Column:
         """Return a node that reads one of the source's columns, and note the reading."""
-        self.reads.add(column.name)
+        name = self.origins.get(column.name, column.name)
+        self.reads.add(name)
         node = exp.Column(
-            this=exp.Identifier(this=column.name, quoted=True), table=exp.Identifier(this=self.alias, quoted=True)
+            this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=self.alias, quoted=True)
         )
         node.meta["column"] = column
         with_kind(node, column.type)
@@ -58,7 +67,7 @@ class Scope:
 
     sources: list[Source]
     outer: Scope | None
-    ctes: dict[str, tuple[Column, ...]]
+    ctes: Ctes
     merged: dict[str, exp.Expr] = field(default_factory=dict)
     aliases: dict[str, exp.Expr] = field(default_factory=dict)
 
@@ -189,3 +198,7 @@ class Scope:
         if not near and node.this.args.get("quoted"):
             near = "; double quotes name a column, a text stands in single quotes"
         return fault(UnknownColumn, f"no column {node.name!r} in {where}{near}", node)
+
+
+# Checks a query within another: the query, the scope that it may look out to, and the queries of WITH.
+AskQuery = Callable[[exp.Expr, Scope | None, Ctes], tuple[Column, ...]]

@@ -1,0 +1,153 @@
+"""FROM: what each of its parts reads, and how joins put them side by side.
+
+`HANDLERS` says by type of node what may stand in FROM, `CALLS` by name which functions may. A handler checks its node,
+puts in its place what both engines read, and returns the `Source`: an alias and its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from skyhouse.columns import Column
+from skyhouse.errors import QueryError, UnknownTable, did_you_mean
+from skyhouse.query.clause import only
+from skyhouse.query.expressions import Expressions
+from skyhouse.query.parse import fault
+from skyhouse.query.relation import Relation, Tables
+from skyhouse.query.sample import sampled
+from skyhouse.query.scope import AskQuery, Ctes, Scope, Source, by_lower
+
+__all__ = ["CALLS", "HANDLERS", "Handler", "Sources", "named_source"]
+
+_JOIN_KINDS = frozenset({"", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"})
+_JOIN_SIDES = frozenset({"", "LEFT", "RIGHT", "FULL"})
+
+
+@dataclass
+class Sources:
+    """Reads the FROM of every SELECT of one query; `relations` and `reads` are the tables and columns that it found.
+
+    `ask` checks a query within it and returns that one's columns.
+    """
+
+    tables: Tables
+    ask: AskQuery
+    relations: dict[str, Relation] = field(default_factory=dict)
+    reads: dict[str, set[str]] = field(default_factory=dict)
+
+    def of(self, node: exp.Select, outer: Scope | None, ctes: Ctes) -> Scope:
+        """Check a SELECT's FROM and joins and return what it can see."""
+        scope = Scope([], outer, ctes)
+        clause = node.args.get("from_")
+        if clause is not None:
+            scope.add(self.source(clause.this, scope), clause.this)
+        for join in node.args.get("joins") or []:
+            self._join(join, scope)
+        return scope
+
+    def source(self, node: exp.Expr, scope: Scope) -> Source:
+        """Check one part of FROM; `scope` holds those before it."""
+        handler = HANDLERS.get(type(node))
+        if handler is None:
+            raise fault(QueryError, f"FROM takes tables and queries, not {type(node).__name__.upper()}", node)
+        source = handler(self, node, scope)
+        if (sample := node.args.get("sample")) is not None:
+            node.set("sample", None)
+            sampled(node, sample, source)
+        return source
+
+    def _join(self, join: exp.Join, scope: Scope) -> None:
+        only(join, {"this", "side", "kind", "on", "using"}, "JOIN")
+        side, kind = join.side.upper(), join.kind.upper()
+        if kind not in _JOIN_KINDS or side not in _JOIN_SIDES:
+            raise fault(QueryError, f"{f'{side} {kind}'.strip()} JOIN is not part of the language yet", join.this)
+        if kind in ("SEMI", "ANTI") and side == "RIGHT":
+            raise fault(QueryError, f"RIGHT {kind} JOIN is not part of the language; turn the sides round", join.this)
+        source = self.source(join.this, scope)
+        using = join.args.get("using") or []
+        conditions = [scope.merge(source, name, side) for name in using]
+        scope.add(source, join.this)
+        if conditions:
+            join.set("using", None)
+            join.set("on", exp.and_(*conditions, copy=False))
+        on = join.args.get("on")
+        if on is None and (kind in ("SEMI", "ANTI") or side):
+            raise fault(QueryError, "this JOIN needs ON or USING", join.this)
+        if on is not None:
+            Expressions(scope, self.ask).condition(join, "ON", "on")
+        elif kind == "":
+            join.set("kind", "CROSS")
+        if kind in ("SEMI", "ANTI"):
+            source.hidden = True
+            join.set("side", "LEFT")
+
+
+Handler = Callable[[Sources, exp.Expr, Scope], Source]
+
+
+def named_source(node: exp.Expr, columns: tuple[Column, ...], default: str) -> Source:
+    """Return the source of a node of FROM by its alias, or by the default, and write the alias out.
+
+    Names after the alias, ``AS t(a, b)``, are those of the first columns.
+    """
+    given = node.args.get("alias")
+    alias = node.alias or default
+    names = given.args.get("columns") or [] if isinstance(given, exp.TableAlias) else []
+    node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    renamed = with_names(columns, names, alias)
+    origins = {new.name: old.name for new, old in zip(renamed, columns, strict=True) if new.name != old.name}
+    return Source(alias, by_lower(renamed, names[0] if names else node), origins=origins)
+
+
+def with_names(columns: tuple[Column, ...], names: list[exp.Expr], of: str) -> tuple[Column, ...]:
+    """Return the columns with the first of them renamed; raises QueryError for more names than columns."""
+    if len(names) > len(columns):
+        problem = f"{of!r} has {len(columns)} columns, and here are {len(names)} names for them"
+        raise fault(QueryError, problem, names[len(columns)])
+    return (
+        *(replace(column, name=name.name) for column, name in zip(columns, names, strict=False)),
+        *columns[len(names) :],
+    )
+
+
+def _query(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
+    only(node, {"this", "alias", "sample"}, "a query in FROM")
+    return named_source(node, sources.ask(node.this, None, scope.ctes), scope.unused("query"))
+
+
+def _table(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
+    if isinstance(node.this, exp.Anonymous):
+        handler = CALLS.get(node.this.name.lower())
+        if handler is not None:
+            return handler(sources, node, scope)
+    if not isinstance(node.this, exp.Identifier) or node.args.get("catalog"):
+        problem = "FROM takes tables of the lake and queries; functions and files cannot be read by name"
+        raise fault(QueryError, problem, node)
+    only(node, {"this", "db", "alias", "sample"}, "a table")
+    schema, short = node.args["db"].name if node.args.get("db") else "", node.name
+    if not schema and short.lower() in scope.ctes:
+        node.set("this", exp.to_identifier(short, quoted=True))
+        return named_source(node, scope.ctes[short.lower()], short)
+    name = f"{schema}.{short}" if schema else short
+    try:
+        relation = sources.tables.relation(name)
+    except UnknownTable as error:
+        known = [*sources.tables.names(), *scope.ctes]
+        raise fault(UnknownTable, f"no table {name!r}{did_you_mean(name, known)}", node) from error
+    key = relation.name.lower()
+    sources.relations.setdefault(key, relation)
+    alias = relation.name.rpartition(".")[2]
+    source = named_source(node, relation.columns, scope.unused(alias))
+    source.relation = relation
+    source.reads = sources.reads.setdefault(key, set())
+    node.meta["place"] = (node.args.get("db") or node.this).meta.get("place")
+    node.set("this", exp.to_identifier(relation.name, quoted=True))
+    node.set("db", None)
+    return source
+
+
+HANDLERS: Mapping[type[exp.Expr], Handler] = {exp.Subquery: _query, exp.Table: _table}
+CALLS: Mapping[str, Handler] = {}
