@@ -53,6 +53,10 @@ KINDS: dict[str, list[Any]] = {
     "timestamp": [dt.datetime(1970, 1, 1, 0, 0, 0, 1), dt.datetime(2026, 3, 29, 2, 30), None],  # noqa: DTZ001
     "list<float32>": [[], [1.5, None], None],
     "list<string>": [["a", ""], [None], None],
+    "list<list<int64>>": [[[1, 2], []], [None], None],
+    "struct<mjd:list<float64>,Band:string>": [{"mjd": [1.5, None], "Band": "g"}, {"mjd": None, "Band": None}, None],
+    'list<struct<a:int16,"b c":bool>>': [[{"a": 1, "b c": True}, None], [], None],
+    "struct<s:struct<d:date>>": [{"s": {"d": dt.date(2026, 2, 28)}}, {"s": None}, None],
 }
 
 

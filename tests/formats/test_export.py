@@ -242,6 +242,12 @@ def test_csv_writes_lists_as_json(tmp_path: Path) -> None:
         assert list(csv.reader(file))[1:] == [["[1, 2]", '["a,b"]'], ["", "[]"], ["[]", '["\\""]']]
 
 
+def test_csv_writes_structs_as_json(tmp_path: Path) -> None:
+    write(pa.table({"s": [{"mjd": [1.5], "band": "g"}, None], "i": [1, 2]}).to_reader(), tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open(newline="") as file:
+        assert list(csv.reader(file))[1:] == [['{"mjd": [1.5], "band": "g"}', "1"], ["", "2"]]
+
+
 @pytest.mark.parametrize(
     ("name", "table", "message"),
     [

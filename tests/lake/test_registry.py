@@ -9,15 +9,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skyhouse.columns import Column
+from skyhouse.columns import Column, list_type, struct_type
 from skyhouse.errors import InputError, LakeError, NotALake, TableExists, UnknownTable
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.registry import Registry
 
+
+def lower_name(field: tuple[str, str]) -> str:
+    return field[0].lower()
+
+
 WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=12)
 NOTES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["1", "true", "null", "1e-17"])
 SCALARS = ["bool", "int8", "int16", "int32", "int64", "float32", "float64", "string", "binary", "date", "timestamp"]
-TYPES = st.sampled_from([*SCALARS, "list<float32>", "list<string>"])
+TYPES = st.recursive(
+    st.sampled_from(SCALARS),
+    lambda inner: (
+        st.builds(list_type, inner)
+        | st.builds(struct_type, st.lists(st.tuples(WORDS, inner), min_size=1, max_size=3, unique_by=lower_name))
+    ),
+    max_leaves=4,
+)
 COLUMNS = st.lists(
     st.builds(Column, WORDS, TYPES, NOTES, NOTES, NOTES),
     min_size=1,

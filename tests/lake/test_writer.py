@@ -255,7 +255,7 @@ def test_what_a_file_carries(tmp_path: Path, spaxels: Definition, write: Write):
     assert footer.schema.column(2).physical_type == "FLOAT"
 
 
-def test_dates_times_lists_and_nulls(tmp_path: Path):
+def test_dates_times_nested_values_and_nulls(tmp_path: Path):
     definition = Definition(
         "a.b",
         (
@@ -263,14 +263,22 @@ def test_dates_times_lists_and_nulls(tmp_path: Path):
             Column("at", "timestamp"),
             Column("mag", "list<float32>", unit="mag"),
             Column("names", "list<string>"),
+            Column("lc", "struct<mjd:list<float64>,Band:list<string>,n:struct<i:int32>>"),
         ),
         sort=("night", "at"),
     )
     days = [dt.date(2020, 1, 1), dt.date(2020, 1, 1), dt.date(2020, 1, 2), None]
     times = ["2020-01-01T03:00:00", None, "2020-01-02T01:02:03.000004", None]
     times = [time and dt.datetime.fromisoformat(time) for time in times]
+    curves = [
+        {"mjd": [1.5, None], "Band": ["g", None], "n": {"i": 7}},
+        {"mjd": [], "Band": None, "n": None},
+        None,
+        {"mjd": None, "Band": [], "n": {"i": None}},
+    ]
     rows = pa.table(
-        [days, times, [[1.0, float("nan")], [], None, [None]], [["x"], None, [], ["y", "z"]]], schema=definition.schema
+        [days, times, [[1.0, float("nan")], [], None, [None]], [["x"], None, [], ["y", "z"]], curves],
+        schema=definition.schema,
     )
     with TableWriter(definition, tmp_path) as writer:
         writer.write(rows, Source("n"))
@@ -279,6 +287,11 @@ def test_dates_times_lists_and_nulls(tmp_path: Path):
     assert file.maximum == {"night": "2020-01-02", "at": "2020-01-02T01:02:03.000004"}
     assert file.nulls == {"night": 1, "at": 2}
     assert str(pq.read_table(tmp_path / file.name).to_pylist()) == str(rows.to_pylist())
+    group = pq.read_metadata(tmp_path / file.name).row_group(0)
+    encodings = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}
+    assert "RLE_DICTIONARY" in encodings["lc.Band.list.element"]
+    assert "RLE_DICTIONARY" in encodings["lc.n.i"]
+    assert "RLE_DICTIONARY" not in encodings["lc.mjd.list.element"]
 
 
 def test_nan_sorts_before_null_and_after_numbers(tmp_path: Path):

@@ -17,7 +17,7 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 
-from skyhouse.columns import Column
+from skyhouse.columns import Column, field_types, item_type
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
 from skyhouse.query.relation import Scan, Statement
@@ -187,7 +187,11 @@ def _exact(path: str) -> str:
 
 
 def _type(name: str) -> str:
-    return f"{_type(name[5:-1])}[]" if name.startswith("list<") else _TYPES[name]
+    if (item := item_type(name)) is not None:
+        return f"{_type(item)}[]"
+    if (fields := field_types(name)) is not None:
+        return f"STRUCT({', '.join(f'{_quoted(field)} {_type(kind)}' for field, kind in fields)})"
+    return _TYPES[name]
 
 
 def _quoted(name: str) -> str:

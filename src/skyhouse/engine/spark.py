@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyhouse.columns import Column
+from skyhouse.columns import Column, field_types, item_type
 from skyhouse.engine.base import Outcome
 from skyhouse.engine.results import as_reader
 from skyhouse.engine.tasks import attempt, outcome
@@ -337,19 +337,23 @@ def _cores(session: SparkSession) -> int:
 def _read(session: SparkSession, part: Part, columns: Iterable[Column]) -> DataFrame:
     from pyspark.sql.types import StructType
 
-    fields = [
-        {"name": column.name, "type": _json_type(column.type), "nullable": True, "metadata": {}} for column in columns
-    ]
-    schema = StructType.fromJson({"type": "struct", "fields": fields})
+    schema = StructType.fromJson(_json_fields((column.name, column.type) for column in columns))
     if not part.files:
         return session.createDataFrame([], schema)
     return session.read.schema(schema).parquet(*(re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in part.files))
 
 
 def _json_type(name: str) -> Any:
-    if name.startswith("list<"):
-        return {"type": "array", "elementType": _json_type(name[5:-1]), "containsNull": True}
+    if (item := item_type(name)) is not None:
+        return {"type": "array", "elementType": _json_type(item), "containsNull": True}
+    if (fields := field_types(name)) is not None:
+        return _json_fields(fields)
     return _TYPES[name]
+
+
+def _json_fields(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    found = [{"name": name, "type": _json_type(kind), "nullable": True, "metadata": {}} for name, kind in fields]
+    return {"type": "struct", "fields": found}
 
 
 def _quoted(name: str) -> str:

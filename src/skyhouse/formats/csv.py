@@ -1,7 +1,7 @@
 """Arrow batches to CSV: a header line, then a line per row, in UTF-8.
 
-NULL is an empty field and an empty string a quoted one; NaN and infinity are "nan" and "inf". A list is written as
-JSON in one field. CSV has no place for units.
+NULL is an empty field and an empty string a quoted one; NaN and infinity are "nan" and "inf". A list or struct is
+written as JSON in one field. CSV has no place for units.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["write_csv"]
 def write_csv(reader: pa.RecordBatchReader, sink: IO[bytes]) -> int:
     """Write the rows as CSV; return their number.
 
-    Raises InputError, naming the column, for binary and nested types other than lists.
+    Raises InputError, naming the column, for binary and nested types other than lists and structs.
     """
     from pyarrow import csv
 
@@ -35,13 +35,14 @@ def write_csv(reader: pa.RecordBatchReader, sink: IO[bytes]) -> int:
     return rows
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+def _is_nested(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(lists or pa.types.is_struct(kind))
 
 
 def _csv_type(one: pa.Field) -> pa.DataType:
     kind = one.type.value_type if pa.types.is_dictionary(one.type) else one.type
-    if _is_list(kind):
+    if _is_nested(kind):
         return pa.string()
     plain = plain_type(kind)
     if plain is None or pa.types.is_list(plain):
@@ -55,7 +56,7 @@ def _csv_type(one: pa.Field) -> pa.DataType:
 def _as_text(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if _is_list(array.type):
+    if _is_nested(array.type):
         return pa.array(
             [None if row is None else json.dumps(row, default=str) for row in array.to_pylist()], pa.string()
         )

@@ -11,7 +11,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
-from skyhouse.columns import Column, columns_of
+from skyhouse.columns import Column, columns_of, field_types, item_type, scalar_types
 from skyhouse.errors import InputError, LakeError
 from skyhouse.lake.definition import Definition
 
@@ -91,7 +91,16 @@ def read_definition(log: DeltaTable, name: str) -> Definition:
 
 
 def _check_column(table: str, column: Column) -> None:
-    if not column.name or _FORBIDDEN & set(column.name):
-        raise InputError(f"table {table}: a column cannot be named {column.name!r}; use letters, digits and _")
-    if "uint8" in column.type:
+    for name in [column.name, *_field_names(column.type)]:
+        if not name or _FORBIDDEN & set(name):
+            raise InputError(f"table {table}: a column cannot be named {name!r}; use letters, digits and _")
+    if "uint8" in scalar_types(column.type):
         raise InputError(f"table {table}: Delta has no unsigned numbers; declare column {column.name!r} as int16")
+
+
+def _field_names(kind: str) -> Iterator[str]:
+    if (item := item_type(kind)) is not None:
+        yield from _field_names(item)
+    for name, inner in field_types(kind) or ():
+        yield name
+        yield from _field_names(inner)

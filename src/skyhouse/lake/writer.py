@@ -281,15 +281,22 @@ def _encodings(schema: pa.Schema, indexed: Collection[str]) -> dict[str, str]:
     differences make them 70 times smaller than a dictionary does, in a tenth of the time (131,072 spaxel_ids).
     """
     found = {}
-    for field in schema:
-        path, kind = field.name, field.type
-        while pa.types.is_list(kind):
-            path, kind = f"{path}.list.element", kind.value_type
-        if field.name in indexed and (kind == pa.int64() or pa.types.is_timestamp(kind)):
+    for path, kind in (leaf for field in schema for leaf in _leaves(field.name, field.type)):
+        if path in indexed and (kind == pa.int64() or pa.types.is_timestamp(kind)):
             found[path] = "DELTA_BINARY_PACKED"
         elif pa.types.is_integer(kind) or pa.types.is_string(kind):
             found[path] = _DICTIONARY
     return found
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    if pa.types.is_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{path}.{field.name}", field.type)
+    else:
+        yield path, kind
 
 
 def _same_text(found: pa.DataType, due: pa.DataType) -> bool:

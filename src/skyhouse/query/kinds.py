@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from skyhouse.columns import field_types, item_type
+
 __all__ = ["FLOATS", "INTEGERS", "cast", "common", "data_type", "family", "kind", "type_name", "with_kind"]
 
 INTEGERS = frozenset({"int8", "uint8", "int16", "int32", "int64"})
@@ -84,9 +86,15 @@ def common(*names: str) -> str | None:
 
 def data_type(name: str) -> exp.DataType | None:
     """Return sqlglot's type of a kind, or None for a kind that a CAST cannot name."""
-    if name.startswith("list<"):
-        inner = data_type(name[5:-1])
+    if (item := item_type(name)) is not None:
+        inner = data_type(item)
         return None if inner is None else exp.DataType(this=exp.DType.ARRAY, expressions=[inner], nested=True)
+    if (fields := field_types(name)) is not None:
+        named = [(exp.to_identifier(field, quoted=True), data_type(inner)) for field, inner in fields]
+        if any(inner is None for _, inner in named):
+            return None
+        parts = [exp.ColumnDef(this=field, kind=inner) for field, inner in named]
+        return exp.DataType(this=exp.DType.STRUCT, expressions=parts, nested=True)
     found = _DATA_TYPES.get(name)
     return None if found is None else exp.DataType(this=found)
 
