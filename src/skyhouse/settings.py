@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -22,8 +23,9 @@ class Settings:
     ``skyhouse.toml``, the environment variable ``SKYHOUSE_<NAME>``, and what is passed to `skyhouse.open`.
 
     `engine`: "auto", "duckdb" or "spark". `workers`: processes of the local pool. `threads`: DuckDB's threads;
-    `memory_limit` and `spill_folder` are DuckDB's too. `spark_master` is any master URL ("local[*]",
-    "spark://host:7077"), `spark_memory` the driver's memory, `spark_conf` further Spark properties.
+    `memory_limit` and `spill_folder` are DuckDB's too. `time_limit`: seconds that a query may take, 0 for no limit.
+    `spark_master` is any master URL ("local[*]", "spark://host:7077"), `spark_memory` the driver's memory,
+    `spark_conf` further Spark properties.
     """
 
     engine: str = "auto"
@@ -31,6 +33,7 @@ class Settings:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_limit: str = ""
     spill_folder: str = ""
+    time_limit: float = 0.0
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
     spark_conf: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +80,8 @@ def _of_file(toml: Path) -> dict[str, Any]:
 def _checked(name: str, value: Any) -> Any:
     if name in ("workers", "threads"):
         return _positive(name, value)
+    if name == "time_limit":
+        return _seconds(value)
     if name == "engine":
         if value not in ("auto", "duckdb", "spark"):
             raise SettingsError(f"engine is 'auto', 'duckdb' or 'spark', not {value!r}")
@@ -98,3 +103,13 @@ def _positive(name: str, value: object) -> int:
     if number < 1:
         raise SettingsError(f"{name} is a whole number from 1, not {value!r}")
     return number
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < math.inf:
+        raise SettingsError(f"time_limit is a number of seconds, 0 for no limit, not {value!r}")
+    return seconds

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from skyhouse.columns import Column, arrow_schema
-from skyhouse.engine.base import Outcome, SqlEngine, TaskRunner
-from skyhouse.errors import EngineError, TaskError
+from skyhouse.engine.base import Job, Outcome, Progress, SqlEngine, TaskRunner
+from skyhouse.errors import EngineError, OutOfTime, TaskError
 from skyhouse.query.relation import Part, Relation, Scan, Statement
 
 # A test's name says what it shows.
@@ -220,10 +220,15 @@ class EngineContract:
             found = list(threads.map(lambda n: self.ask(engine, sql, relations[n % 4]).to_pylist(), range(12)))
         assert found == [[{"a": n % 4, "b": n % 4, "n": 1000}] for n in range(12)]
 
-    def test_a_statement_can_be_cancelled(self, engine: SqlEngine, tmp_path: Path) -> None:
+    def never(self, engine: SqlEngine, tmp_path: Path) -> Statement:
+        """Return a statement that takes hours."""
         relation = shelve(tmp_path, "t.slow", pa.table({"i": range(100_000)}))
         name = self.quoted("t.slow")
-        never = f"SELECT count(*) AS n FROM {name} a JOIN {name} b ON sin(a.i) + sin(b.i) > 2.5"
+        sql = f"SELECT count(*) AS n FROM {name} a JOIN {name} b ON sin(a.i) + sin(b.i) > 2.5"
+        return self.statement(engine, sql, relation)
+
+    def test_all_statements_can_be_cancelled(self, engine: SqlEngine, tmp_path: Path) -> None:
+        never = self.never(engine, tmp_path)
         ended = threading.Event()
 
         def cancel() -> None:
@@ -234,11 +239,55 @@ class EngineContract:
         canceller.start()
         try:
             with pytest.raises(EngineError, match="cancelled"):
-                self.ask(engine, never, relation)
+                engine.batches(never).read_all()
         finally:
             ended.set()
             canceller.join()
         assert self.ask(engine, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+    def test_a_job_is_cancelled_alone(self, engine: SqlEngine, tmp_path: Path) -> None:
+        job, other = Job(), Job()
+        with ThreadPoolExecutor(2) as threads:
+            doomed, going = (
+                threads.submit(lambda job: engine.batches(self.never(engine, tmp_path), job=job).read_all(), one)
+                for one in (job, other)
+            )
+            time.sleep(1)
+            job.cancel()
+            with pytest.raises(EngineError, match="cancelled"):
+                doomed.result(timeout=20)
+            time.sleep(0.5)
+            assert not going.done()
+            other.cancel()
+            with pytest.raises(EngineError, match="cancelled"):
+                going.result(timeout=20)
+
+    def test_a_job_that_was_cancelled_does_not_begin(self, engine: SqlEngine, tmp_path: Path) -> None:
+        job = Job()
+        job.cancel()
+        with pytest.raises(EngineError, match="cancelled"):
+            engine.batches(self.never(engine, tmp_path), job=job).read_all()
+
+    def test_a_job_ends_at_its_time_limit(self, engine: SqlEngine, tmp_path: Path) -> None:
+        self.ask(engine, "SELECT 1 AS one")
+        start = time.monotonic()
+        with pytest.raises(OutOfTime, match=r"limit of 0\.5 s"):
+            engine.batches(self.never(engine, tmp_path), job=Job(0.5)).read_all()
+        assert time.monotonic() - start < 10
+        job = Job(600)
+        statement = self.statement(engine, "SELECT 1 AS one")
+        assert engine.batches(statement, job=job).read_all().to_pylist() == [{"one": 1}]
+        job.cancel()
+        assert not job.stopped  # it had ended
+
+    def test_a_job_says_how_far_it_is(self, engine: SqlEngine, tmp_path: Path) -> None:
+        seen: list[Progress] = []
+        job = Job(2)
+        with pytest.raises(OutOfTime):
+            job.wait(lambda: engine.batches(self.never(engine, tmp_path), job=job).read_all(), seen.append)
+        assert all(p.fraction is None or 0 <= p.fraction <= 1 for p in seen)
+        assert any(p.fraction is not None and p.what for p in seen)
+        assert [p.seconds for p in seen] == sorted(p.seconds for p in seen)
 
 
 def shelve(folder: Path, name: str, rows: pa.Table) -> Relation:

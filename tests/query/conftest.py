@@ -8,6 +8,7 @@ import pytest
 
 from skyhouse.columns import Column, arrow_schema
 from skyhouse.errors import UnknownTable
+from skyhouse.query.job import Job
 from skyhouse.query.lower import lower
 from skyhouse.query.relation import Part, Relation
 
@@ -71,7 +72,10 @@ class Lake:
     def names(self):
         return sorted(self.relations)
 
-    def batches(self, tree, engine):
+    def job(self, time_limit=None):
+        return Job(time_limit or 0)
+
+    def batches(self, tree, engine, job=None):  # noqa: ARG002 - it cannot be stopped
         statement = lower(tree, self, "duckdb")
         return engine or "duckdb", self.connection.sql(statement.sql).to_arrow_reader(50)
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 
+from skyhouse.query.job import Job, Progress
 from skyhouse.query.relation import Statement
 
-__all__ = ["Outcome", "SqlEngine", "TaskRunner"]
+__all__ = ["Job", "Outcome", "Progress", "SqlEngine", "TaskRunner"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,10 +22,11 @@ class SqlEngine(Protocol):
 
     name: ClassVar[str]
 
-    def batches(self, statement: Statement, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+    def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows; the whole result is never held by the engine's client.
 
-        Raises EngineError and its kin.
+        The engine begins and ends the `job`, by which this one statement is watched, limited in time and stopped.
+        Raises EngineError and its kin; what the job says where it was stopped.
         """
         ...
 
@@ -33,7 +35,7 @@ class SqlEngine(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Stop what runs now; whoever waits for it gets an EngineError."""
+        """Stop all that runs now; whoever waits for it gets an EngineError."""
         ...
 
     def close(self) -> None:

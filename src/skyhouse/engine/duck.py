@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from skyhouse.columns import Column, field_types, item_type
+from skyhouse.engine.base import Job
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
 from skyhouse.query.relation import Scan, Statement
@@ -47,8 +48,11 @@ _SETUP = """
 SET GLOBAL parquet_metadata_cache = true;
 SET GLOBAL python_enable_replacements = false;
 SET GLOBAL TimeZone = 'UTC';
+SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print', 'progress_bar_time'];
 SET lock_configuration = true;
 """
+# A cursor counts what it has done; nothing is printed.
+_COUNTING = "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET progress_bar_time = 0;"
 
 
 class DuckEngine:
@@ -67,21 +71,29 @@ class DuckEngine:
         # A cursor is here for as long as a reader holds it.
         self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
 
-    def batches(self, statement: Statement, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+    def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
 
-        Raises OutOfMemory and EngineError, also while the stream is read.
+        Raises OutOfMemory, OutOfTime and EngineError, also while the stream is read.
         """
-        cursor = self._cursor()
+        cursor, running = self._cursor(), job or Job()
         try:
-            reader = self._relation(cursor, statement).to_arrow_reader(batch_rows)
+            running.begin(cursor.interrupt, lambda: _share(cursor))
+            cursor.execute(_COUNTING)
+            relation = self._relation(cursor, statement)
+            running.check()
+            reader = relation.to_arrow_reader(batch_rows)
+        except EngineError:
+            running.end()
+            raise
         except duckdb.Error as error:
-            raise self._translated(error) from error
+            running.end()
+            raise (running.error() if running.stopped else self._translated(error)) from error
 
         def rows(_held: duckdb.DuckDBPyConnection = cursor) -> Iterator[pa.RecordBatch]:
             yield from reader
 
-        return as_reader(reader.schema, rows(), statement.columns, self._translated)
+        return as_reader(reader.schema, rows(), statement.columns, self._translated, running)
 
     def native(self, statement: Statement) -> duckdb.DuckDBPyRelation:
         """Return the statement as a DuckDB relation, not yet run; it stays usable after the engine is closed.
@@ -153,6 +165,11 @@ class DuckEngine:
         if isinstance(error, duckdb.InterruptException) or text.startswith("INTERRUPT"):
             return EngineError("DuckDB stopped: the query was cancelled")
         return EngineError(f"DuckDB: {text}")
+
+
+def _share(cursor: duckdb.DuckDBPyConnection) -> tuple[float | None, str]:
+    percent = cursor.query_progress()
+    return (percent / 100, f"{percent:.0f}%") if 0 <= percent <= 100 else (None, "")
 
 
 def view_sql(scan: Scan) -> str:

@@ -7,12 +7,14 @@ int64, other numbers as float64, times as microseconds in UTC, text as string.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
 from skyhouse.columns import Column, arrow_type
 from skyhouse.errors import EngineError
+from skyhouse.query.job import Job
 
 __all__ = ["as_reader", "conform", "result_schema"]
 
@@ -65,23 +67,32 @@ def as_reader(
     batches: Iterator[pa.RecordBatch],
     columns: Sequence[Column],
     translated: Callable[[Exception], Exception],
+    job: Job | None = None,
 ) -> pa.RecordBatchReader:
     """Return a reader over an engine's batches, conformed one by one as they are asked for.
 
     `translated` turns an error of the engine into one of ours. When the reader is dropped half-way, so are `batches`.
+    The job ends with the last row, an error, or the reader; where it was stopped, its error is raised.
     """
     schema = result_schema(found, columns)
+    running = job or Job()
 
     def conformed() -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
+                running.check()
                 yield conform(batch, schema)
+            running.check()
         except EngineError:
             raise
         except Exception as error:
-            raise translated(error) from error
+            raise (running.error() if running.stopped else translated(error)) from error
+        finally:
+            running.end()
 
-    return pa.RecordBatchReader.from_batches(schema, conformed())
+    rows = conformed()
+    weakref.finalize(rows, running.end)  # a reader that is dropped unread has no `finally`
+    return pa.RecordBatchReader.from_batches(schema, rows)
 
 
 def _family(kind: pa.DataType) -> pa.DataType:

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skyhouse.columns import Column, field_types, item_type
-from skyhouse.engine.base import Outcome
+from skyhouse.engine.base import Job, Outcome
 from skyhouse.engine.results import as_reader
 from skyhouse.engine.tasks import attempt, outcome
 from skyhouse.errors import EngineError, EngineMissing, OutOfMemory, TaskError
@@ -106,20 +106,23 @@ class SparkEngine:
         self._frames: dict[tuple[str, int], tuple[Relation, tuple[Part, ...], DataFrame]] = {}
         self._tag = f"skyhouse-{id(self):x}"
 
-    def batches(self, statement: Statement, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+    def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
 
         A result of up to 256 MB comes from Spark's memory; where it turns out larger, the statement is run again
         into a temporary folder and streamed from there. Raises EngineMissing, OutOfMemory and EngineError.
         """
+        running = job or Job()
+        running.begin(self.cancel)
         frame = self.native(statement)
         try:
             table = self.tagged(frame.toArrow)
         except Exception as error:
-            if "maxResultSize" not in str(error):
-                raise _translated(error) from error
+            if running.stopped or "maxResultSize" not in str(error):
+                running.end()
+                raise (running.error() if running.stopped else _translated(error)) from error
             return self._from_files(frame, statement, batch_rows)
-        return as_reader(table.schema, iter(table.to_batches(batch_rows)), statement.columns, _translated)
+        return as_reader(table.schema, iter(table.to_batches(batch_rows)), statement.columns, _translated, running)
 
     def native(self, statement: Statement) -> DataFrame:
         """Return the statement as a Spark DataFrame, not yet run. Raises EngineMissing and EngineError."""

@@ -15,6 +15,7 @@ from sqlglot import exp
 from skyhouse.columns import Column, columns_of
 from skyhouse.errors import InputError, MissingPackage, SkyhouseError
 from skyhouse.query import display, verbs
+from skyhouse.query.job import Job, Progress
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import Dialect, parse
 from skyhouse.query.relation import Tables
@@ -39,8 +40,12 @@ class Context(Protocol):
         """The tables that a query may name."""
         ...
 
-    def batches(self, tree: exp.Query, engine: str | None) -> tuple[str, pa.RecordBatchReader]:
+    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> tuple[str, pa.RecordBatchReader]:
         """Run a query on an engine, or on the one that fits; return the engine's name and the rows."""
+        ...
+
+    def job(self, time_limit: float | None = None) -> Job:
+        """Return a job for one run, limited to so many seconds or as the settings say."""
         ...
 
     def native(self, tree: exp.Query, engine: str) -> Any:
@@ -173,9 +178,13 @@ class Query:
 
     # -- rows ------------------------------------------------------------------------------------------------
 
-    def batches(self) -> pa.RecordBatchReader:
-        """Run the query and stream its rows, so that the result is never held whole. Raises EngineError and its kin."""
-        return self.context.batches(self.tree, self.engine)[1]
+    def batches(self, job: Job | None = None) -> pa.RecordBatchReader:
+        """Run the query and stream its rows, so that the result is never held whole.
+
+        `job` is this run in the hand of another thread: to cancel it, to see how far it is. Raises EngineError and
+        its kin, OutOfTime at the settings' `time_limit`.
+        """
+        return self.context.batches(self.tree, self.engine, job)[1]
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self.batches())
@@ -183,16 +192,31 @@ class Query:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.batches().__arrow_c_stream__(requested_schema)
 
-    def run(self, engine: str | None = None) -> Run:
-        """Run the query and say which engine ran it and how long it took."""
+    def run(
+        self,
+        engine: str | None = None,
+        *,
+        time_limit: float | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Run:
+        """Run the query and say which engine ran it and how long it took.
+
+        Past `time_limit` (seconds; that of the settings where it is not given) it is stopped: OutOfTime. `progress`
+        is called about ten times a second, in this thread; Ctrl-C stops the query.
+        """
+        job = self.context.job(time_limit)
+
+        def work() -> tuple[str, pa.Table]:
+            used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
+            return used, reader.read_all()
+
         start = time.perf_counter()
-        used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine)
-        table = reader.read_all()
+        used, table = job.wait(work, progress)
         return Run(used, time.perf_counter() - start, table.num_rows, table)
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as an Arrow table, units in the fields' metadata."""
-        return self.batches().read_all()
+        return self.run().table
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas DataFrame. Raises MissingPackage."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skyhouse.engine.base import SqlEngine, TaskRunner
+from skyhouse.engine.base import Job, SqlEngine, TaskRunner
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError
@@ -37,10 +37,14 @@ class SessionContext:
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
 
-    def batches(self, tree: exp.Query, engine: str | None) -> tuple[str, pa.RecordBatchReader]:
+    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> tuple[str, pa.RecordBatchReader]:
         """Run a query on an engine, or on the one that fits; return its name and the rows."""
         runs = self._engine(route(engine or self._settings.engine).engine)
-        return runs.name, runs.batches(lower(tree, self.tables, runs.name))
+        return runs.name, runs.batches(lower(tree, self.tables, runs.name), job=job or self.job())
+
+    def job(self, time_limit: float | None = None) -> Job:
+        """Return a job for one run, limited to so many seconds or as the settings say."""
+        return Job(self._settings.time_limit if time_limit is None else time_limit)
 
     def native(self, tree: exp.Query, engine: str) -> Any:
         """Return an engine's own lazy object for a query."""

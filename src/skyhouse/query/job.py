@@ -1,0 +1,144 @@
+"""One run of a statement, as those share it who wait for it, watch it and stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TypeVar
+
+from skyhouse.errors import EngineError, InputError, OutOfTime
+
+__all__ = ["Job", "Progress"]
+
+T = TypeVar("T")
+
+_AGAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a statement is.
+
+    `fraction` is from 0 to 1, None where the engine cannot tell; `what` says it in words ("stage 2 of 3", "1.2 of 3.4
+    GB"); `seconds` have passed since the start.
+    """
+
+    fraction: float | None
+    what: str
+    seconds: float
+
+
+class Job:
+    """One run of a statement, with a time limit of so many seconds (0: none), counted from here to the last row.
+
+    Who waits makes it and hands it to `SqlEngine.batches`. The engine calls `begin` before it starts and `end` when
+    the last row is out or the reader is dropped, and raises `error()` where it was `stopped`. Any thread may `cancel`
+    it, before it begins too, and ask for its `progress`.
+    """
+
+    def __init__(self, time_limit: float = 0) -> None:
+        if not 0 <= time_limit < float("inf"):
+            raise InputError(f"time_limit is a number of seconds, 0 for none, not {time_limit!r}")
+        self.time_limit = time_limit
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._stopped: EngineError | None = None
+        self._stop: Callable[[], None] | None = None
+        self._measure: Callable[[], tuple[float | None, str]] | None = None
+        self._timer: threading.Timer | None = None
+
+    def begin(self, stop: Callable[[], None], measure: Callable[[], tuple[float | None, str]] | None = None) -> None:
+        """Take the engine's way to stop the statement, and to say how far it is: (fraction, words).
+
+        `stop` may be called again and again until `end`, from other threads, and before anything runs. An engine that
+        tries a statement again begins again. Raises the error of a job that was stopped before.
+        """
+        self._ended.clear()
+        with self._lock:
+            self._stop, self._measure = stop, measure
+            if self._timer is None and self.time_limit:
+                left = self.time_limit - (time.monotonic() - self._started)
+                self._timer = threading.Timer(max(left, 0), self._halt, [self._late()])
+                self._timer.daemon = True
+                self._timer.start()
+        self.check()
+
+    def end(self) -> None:
+        """Say that nothing runs any more: a limit or a `cancel` that comes later does nothing."""
+        self._ended.set()
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._stop = self._measure = None
+
+    def cancel(self) -> None:
+        """Stop the statement; who waits for it gets an EngineError."""
+        self._halt(EngineError("stopped: the query was cancelled"))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was cancelled or ran out of time."""
+        return self._stopped is not None
+
+    def check(self) -> None:
+        """Raise the error of a job that was stopped: EngineError, or OutOfTime."""
+        if self._stopped is not None:
+            raise self.error()
+
+    def error(self) -> EngineError:
+        """Return why the job was stopped, as an error."""
+        why = self._stopped or EngineError("stopped: the query was cancelled")
+        return type(why)(str(why))
+
+    def progress(self) -> Progress:
+        """Return how far the statement is."""
+        with self._lock:
+            measure = self._measure
+        fraction, what = measure() if measure is not None else (None, "")
+        return Progress(fraction, what, time.monotonic() - self._started)
+
+    def wait(self, work: Callable[[], T], watch: Callable[[Progress], None] | None = None, every: float = 0.1) -> T:
+        """Do the work in another thread, wait for it, and give the progress to `watch` every so many seconds.
+
+        Whatever ends the waiting, as Ctrl-C does, cancels the job.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="skyhouse-job") as thread:
+            doing = thread.submit(work)
+            try:
+                while not wait([doing], timeout=every).done:
+                    if watch is not None:
+                        watch(self.progress())
+            except BaseException:
+                self.cancel()
+                raise
+            return doing.result()
+
+    def _late(self) -> OutOfTime:
+        limit = f"{self.time_limit:g} s"
+        return OutOfTime(f"stopped at its time limit of {limit}: raise time_limit, or ask for less")
+
+    def _halt(self, why: EngineError) -> None:
+        with self._lock:
+            if self._stopped is not None or self._ended.is_set():
+                return
+            self._stopped = why
+        self._press()
+        if not self._ended.is_set():
+            # An engine may forget what it was told just before it began.
+            threading.Thread(target=self._press_on, name="skyhouse-stop", daemon=True).start()
+
+    def _press(self) -> None:
+        with self._lock:
+            stop = self._stop
+        if stop is not None:
+            stop()
+
+    def _press_on(self) -> None:
+        pause = _AGAIN
+        while not self._ended.wait(pause):
+            self._press()
+            pause = min(2 * pause, 1)
