@@ -1,30 +1,24 @@
-"""SQL text to a syntax tree.
+"""SQL text of any input dialect to a syntax tree of Skyhouse's language.
 
-The default dialect, `sql`, has PostgreSQL's spelling. It is read by sqlglot's DuckDB parser, not its PostgreSQL one:
-DuckDB's grammar is PostgreSQL's own with the additions that Skyhouse's language has too (``GROUP BY ALL``, ``QUALIFY``,
-``* EXCLUDE``, ``SEMI JOIN``, ``//``, lists, lambdas), and the PostgreSQL parser refuses those. Three things are set
-right:
-
-- no function is known to the parser: each call keeps the name it was written with, and `functions` alone decides;
-- ``FLOAT`` is 64 bits as in PostgreSQL (DuckDB's is 32), ``REAL`` is 32;
-- ``0x10`` is a number.
-
-Each node that the parser gives a place also gets the text it came from, so that an error found later can point into it.
+The dialect reads the text (see `dialects`), and its rewrites make our tree of it. Each node that the parser gives a
+place also gets the text it came from, so that an error found later can point into it, as its writer wrote it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.generators.duckdb import DuckDBGenerator
-from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from skyhouse.errors import InputError, QueryError, SkyhouseError
+from skyhouse.errors import InputError, QueryError
+from skyhouse.query.dialects import DIALECTS, Dialect, Spoken, spoken
+from skyhouse.query.dialects.rewrite import rewritten
+from skyhouse.query.place import Place, fault
+
+if TYPE_CHECKING:
+    from sqlglot.dialects.dialect import Dialect as Reader
 
 __all__ = [
     "DIALECTS",
@@ -40,50 +34,14 @@ __all__ = [
     "written",
 ]
 
-DIALECTS = ("sql",)
 MAX_LENGTH = 1_000_000
 MAX_TOKENS = 60_000
 MAX_DEPTH = 32
 
-E = TypeVar("E", bound=SkyhouseError)
-
-_KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if word not in ("DIV", "FLOAT")}
+_HOUSE = spoken("sql")
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _ONLY = "only SELECT, set operations and WITH may be asked here"
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a node stood in the text that it came from; line and column count from 1."""
-
-    text: str
-    line: int
-    column: int
-
-    def __deepcopy__(self, memo: object) -> Place:
-        """Return itself: trees are copied often, and a place never changes."""
-        return self
-
-
-class Dialect(DuckDB):
-    """Skyhouse's own SQL, as sqlglot is told of it."""
-
-    class Tokenizer(DuckDB.Tokenizer):
-        HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
-        KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}
-
-    class Parser(DuckDBParser):
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
-        }
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
-
-    class Generator(DuckDBGenerator):
-        TRANSFORMS: ClassVar[dict[Any, Any]] = DuckDBGenerator.TRANSFORMS | {
-            exp.HexString: lambda _, node: f"0x{node.this}"
-        }
 
 
 def parse(text: str, dialect: str = "sql") -> exp.Query:
@@ -94,19 +52,18 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
     >>> parse("SELECT 1 AS one").sql()
     'SELECT 1 AS one'
     """
-    if dialect not in DIALECTS:
-        raise InputError(f"no SQL dialect {dialect!r}; there is {', '.join(DIALECTS)}")
-    trees = _parsed(text, None)
+    language = spoken(dialect)
+    trees = _parsed(text, None, language)
     if not trees:
         raise QueryError("the text holds no query; write SELECT ...")
-    tree = trees[0]
+    tree = rewritten(trees[0], language.rewrites)
     while isinstance(tree, exp.Subquery) and not tree.args.get("alias") and isinstance(tree.this, exp.Query):
         inner = tree.this
         if any(value for key, value in tree.args.items() if key != "this"):
             break
         tree = inner
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
-        raise _at(text, next(iter(_tokens(text)), None), _ONLY)
+        raise _at(text, next(iter(_tokens(text, language.reader)), None), _ONLY)
     return tree
 
 
@@ -133,7 +90,7 @@ def _clause(text: str, lead: str) -> exp.Select:
         raise InputError(f"an expression is written as text, in SQL; {text!r} is none")
     if not text.strip():
         raise QueryError("an expression is missing: the text is empty")
-    trees = _parsed(f"{lead}\n{text}", text)
+    trees = _parsed(f"{lead}\n{text}", text, _HOUSE)
     tree = trees[0] if len(trees) == 1 else None
     allowed = {"expressions", "order", "kind"}
     if not isinstance(tree, exp.Select) or any(value for key, value in tree.args.items() if key not in allowed):
@@ -141,17 +98,18 @@ def _clause(text: str, lead: str) -> exp.Select:
     return tree
 
 
-def _parsed(whole: str, clause: str | None) -> list[exp.Expr]:
+def _parsed(whole: str, clause: str | None, language: Spoken) -> list[exp.Expr]:
     shown = whole if clause is None else clause
     shift = 0 if clause is None else 1
     if len(whole) > MAX_LENGTH:
         raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
-    tokens = _tokens(whole, shown)
+    tokens = _tokens(whole, language.reader, shown)
     _bounded(tokens, shown, shift)
     if clause is None:
+        _refuse(tokens, whole, language)
         _one_query(tokens, whole)
     try:
-        parsed = Dialect().parser().parse(tokens, whole)
+        parsed = language.reader().parser().parse(tokens, whole)
         trees = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
@@ -176,9 +134,9 @@ def _parsed(whole: str, clause: str | None) -> list[exp.Expr]:
     return trees
 
 
-def _tokens(text: str, shown: str | None = None) -> list[Token]:
+def _tokens(text: str, reader: type[Reader], shown: str | None = None) -> list[Token]:
     try:
-        return list(Dialect().tokenize(text))
+        return list(reader().tokenize(text))
     except TokenError as error:
         source = text if shown is None else shown
         quote = next((q for q in ("'", '"') if source.count(q) % 2), None)
@@ -200,6 +158,16 @@ def _bounded(tokens: list[Token], shown: str, shift: int) -> None:
                 raise _at(shown, token, f"nested more than {MAX_DEPTH} deep; split the query by WITH", shift)
         elif token.token_type in _CLOSE:
             depth -= 1
+
+
+def _refuse(tokens: list[Token], text: str, language: Spoken) -> None:
+    """Refuse what the dialect's batches may hold besides a query, with the reason."""
+    line = 0
+    for token in tokens if language.refused else ():
+        reason = language.refused.get(token.text.upper()) if token.line > line else None
+        if reason is not None:
+            raise _at(text, token, reason)
+        line = token.line
 
 
 def _one_query(tokens: list[Token], text: str) -> None:
@@ -225,16 +193,6 @@ def _plain(problem: str) -> str:
     if problem.startswith("Invalid expression / Unexpected token"):
         return "this word or sign does not fit here"
     return problem[:1].lower() + problem[1:]
-
-
-def fault(kind: type[E], problem: str, node: exp.Expr | None) -> E:
-    """Return an error of the kind that points at a node, where the node or one below it knows its place."""
-    places = [part.meta["place"] for part in node.walk() if part.meta.get("place")] if node else []
-    if not places:
-        return kind(problem)
-    first = min(places, key=lambda place: (place.line, place.column))
-    located = QueryError(problem, first.text, first.line, first.column)
-    return located if issubclass(kind, QueryError) else kind(str(located))  # type: ignore[return-value]
 
 
 def written(node: exp.Expr) -> str:
