@@ -148,10 +148,11 @@ def sql(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows printed at most (--json and --out: all).")] = 100,
     as_json: JsonOption = False,
+    dialect: Annotated[str, typer.Option(help="What the query is written in: sql, adql, tsql or spark.")] = "sql",
 ) -> None:
     """Run one SQL query and print or write its rows."""
     with skyhouse.open(lake, create=False) as opened:
-        query = opened.sql(sys.stdin.read() if text == "-" else text, engine=engine)
+        query = opened.sql(sys.stdin.read() if text == "-" else text, dialect=dialect, engine=engine)
         if out is not None:
             rows = query.write(out)
             print(f"{rows:,} rows in {out}")

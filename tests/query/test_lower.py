@@ -200,6 +200,7 @@ def test_nan_in_gives_nan(lake, expression):
 
 
 CALLS = {
+    "in_polygon": "in_polygon(flux, vel, 0, 0, 90, 0, 0, 90)",
     "count": "count(*)",
     "corr": "corr(flux, vel)",
     "covar_samp": "covar_samp(flux, vel)",

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from skyhouse.errors import QueryError, UnknownFunction, did_you_mean
+from skyhouse.query.bounds import vouch
 from skyhouse.query.clause import Clause, shown, word
 from skyhouse.query.functions import FUNCTIONS, Function
+from skyhouse.query.functions.function import Given
 from skyhouse.query.kinds import INTEGERS, family, kind, with_kind
 from skyhouse.query.parse import fault
+from skyhouse.query.rules.rule import constant, filled
 
 if TYPE_CHECKING:
     from skyhouse.query.expressions import Expressions
@@ -41,7 +44,26 @@ def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str
         node.meta["aggregate"] = True
     inner = Clause(f"{name}()", aggregates=over, windows=False, aliases=checked.clause.aliases)
     with checked.within(inner if function.group in ("aggregate", "window") else checked.clause):
-        return _arguments(checked, node, function)
+        found = _arguments(checked, node, function)
+    return _meant(checked, node, function) if function.meaning else found
+
+
+def _meant(checked: Expressions, node: exp.Anonymous, function: Function) -> str:
+    """Put in the place of a call, whose arguments are checked, what it is another way to write."""
+    meaning = function.meaning
+    if callable(meaning):
+        try:
+            meaning = meaning([Given(kind(argument), constant(argument)) for argument in node.expressions])
+        except QueryError as error:
+            raise fault(QueryError, error.problem, node) from error
+    for argument in node.expressions:
+        argument.meta["checked"] = True
+    written_out = exp.Paren(this=filled(meaning, node.expressions))
+    for part in written_out.walk(prune=lambda one: bool(one.meta.get("checked"))):
+        if isinstance(part, exp.Anonymous) and part.name == "sqrt":
+            vouch(part.expressions[0])
+    node.replace(written_out)
+    return checked.visit(written_out)
 
 
 def _arguments(checked: Expressions, node: exp.Anonymous, function: Function) -> str:

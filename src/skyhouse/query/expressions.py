@@ -83,6 +83,8 @@ class Expressions:
 
     def visit(self, node: exp.Expr) -> str:
         """Check a node, set its kind and return it."""
+        if node.meta.get("checked"):
+            return kind(node)
         handlers: dict[type[exp.Expr], Callable[..., str]] = self._handlers
         handler = handlers.get(type(node))
         if handler is None:

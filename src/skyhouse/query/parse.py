@@ -39,6 +39,7 @@ MAX_TOKENS = 60_000
 MAX_DEPTH = 32
 
 _HOUSE = spoken("sql")
+_QUOTES = ("'", '"', "`")
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _ONLY = "only SELECT, set operations and WITH may be asked here"
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
@@ -139,7 +140,9 @@ def _tokens(text: str, reader: type[Reader], shown: str | None = None) -> list[T
         return list(reader().tokenize(text))
     except TokenError as error:
         source = text if shown is None else shown
-        quote = next((q for q in ("'", '"') if source.count(q) % 2), None)
+        quote = next((q for q in _QUOTES if source.count(q) % 2), None)
+        if quote is None and source.count("[") > source.count("]"):
+            quote = "["
         if quote is None:
             raise QueryError(f"the text cannot be read: {error}") from error
         before = source[: source.rfind(quote)]

@@ -123,7 +123,7 @@ def _table(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
         handler = CALLS.get(node.this.name.lower())
         if handler is not None:
             return handler(sources, node, scope)
-    if not isinstance(node.this, exp.Identifier) or node.args.get("catalog"):
+    if not isinstance(node.this, exp.Identifier):
         problem = "FROM takes tables of the lake and queries; functions and files cannot be read by name"
         raise fault(QueryError, problem, node)
     only(node, {"this", "db", "alias", "sample"}, "a table")
@@ -133,10 +133,12 @@ def _table(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
         return named_source(node, scope.ctes[short.lower()], short)
     name = f"{schema}.{short}" if schema else short
     try:
-        relation = sources.tables.relation(name)
+        relation = sources.tables.relation(full_name(sources.tables, name, bool(node.meta.get("release"))))
     except UnknownTable as error:
         known = [*sources.tables.names(), *scope.ctes]
         raise fault(UnknownTable, f"no table {name!r}{did_you_mean(name, known)}", node) from error
+    except QueryError as error:
+        raise fault(QueryError, error.problem, node) from error
     key = relation.name.lower()
     sources.relations.setdefault(key, relation)
     alias = relation.name.rpartition(".")[2]
@@ -147,6 +149,22 @@ def _table(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
     node.set("this", exp.to_identifier(relation.name, quoted=True))
     node.set("db", None)
     return source
+
+
+def full_name(tables: Tables, name: str, release: bool = False) -> str:
+    """Return a table's name with its schema, which may be left out where only one schema has such a table.
+
+    Of a `release` of a survey (DR17.PhotoObj) the table is taken as it is here where no schema has the release's name.
+    Raises QueryError where several schemas have it.
+    """
+    schema, _, short = name.rpartition(".")
+    known = tables.names()
+    if schema and (not release or any(one.lower() == name.lower() for one in known)):
+        return name
+    found = [one for one in known if one.rpartition(".")[2].lower() == short.lower()]
+    if len(found) > 1:
+        raise QueryError(f"table {short!r} is in several schemas; write one of {', '.join(found)}")
+    return found[0] if found else name
 
 
 HANDLERS: Mapping[type[exp.Expr], Handler] = {exp.Subquery: _query, exp.Table: _table}

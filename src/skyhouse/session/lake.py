@@ -58,6 +58,9 @@ class Lake:
     def sql(self, text: str, *, dialect: str = "sql", engine: str | None = None) -> Query:
         """Return the lazy `Query` of a SELECT; `engine` ("duckdb" or "spark") overrides the choice of engine.
 
+        `dialect` is what the text is written in: "sql" (Skyhouse's own), "adql", "tsql" (as CasJobs and SkyServer
+        speak it) or "spark"; see docs/dialects.md.
+
         Raises QueryError and UnknownName before any engine is asked.
         """
         return Query.of(text, self._context, dialect, engine)

@@ -22,6 +22,4 @@ class Adql(Dialect):
         KEYWORDS = Dialect.Tokenizer.KEYWORDS | {"TOP": TokenType.TOP}
 
 
-REWRITES: tuple[Rewrite, ...] = (
-    Rewrite("division", "an integer by an integer is an integer", (exp.Div,), division),
-)
+REWRITES: tuple[Rewrite, ...] = (Rewrite("division", "an integer by an integer is an integer", (exp.Div,), division),)

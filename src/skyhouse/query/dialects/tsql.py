@@ -43,7 +43,12 @@ class SkyServerSql(TSQL):
 
     class Tokenizer(TSQL.Tokenizer):
         QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'"]
-        KEYWORDS = _KEYWORDS | {"REAL": TokenType.FLOAT, "FLOAT": TokenType.DOUBLE}
+        KEYWORDS = _KEYWORDS | {
+            "REAL": TokenType.FLOAT,
+            "FLOAT": TokenType.DOUBLE,
+            "!<": TokenType.GTE,
+            "!>": TokenType.LTE,
+        }
 
     class Parser(TSQLParser):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from skyhouse.errors import QueryError
 from skyhouse.query.place import fault
 
 __all__ = ["hints", "tables", "tops", "variables"]
+
+_RELEASE = re.compile(r"(best|targ|run)?(edr|dr\d+)", re.IGNORECASE)
 
 
 def variables(node: exp.Expr) -> exp.Expr:
@@ -39,13 +43,14 @@ def tops(node: exp.Expr) -> exp.Expr:
 
 
 def tables(node: exp.Expr) -> exp.Expr:
-    """Take the owner dbo off a table's name, and make a database before it the schema."""
-    database, owner = node.args.get("catalog"), node.args.get("db")
-    named = owner is not None and owner.name.lower() not in ("", "dbo")
-    if database is not None and not named:
-        owner = database
-    elif not named:
-        owner = None
+    """Take the owner dbo off a table's name, and make a database before it the schema.
+
+    A database that is a release, such as BestDR17, names no schema where the lake has none of that name.
+    """
+    parts = [part for part in (node.args.get("db"), node.args.get("catalog")) if isinstance(part, exp.Identifier)]
+    named = [part for part in parts if part.name.lower() != "dbo"]
     node.set("catalog", None)
-    node.set("db", owner)
+    node.set("db", named[0] if named else None)
+    if named and _RELEASE.fullmatch(named[0].name):
+        node.meta["release"] = True
     return node

@@ -30,8 +30,10 @@ from types import MappingProxyType
 
 from skyhouse.query.functions.aggregates import aggregate_functions
 from skyhouse.query.functions.choices import choice_functions
+from skyhouse.query.functions.elsewhere import elsewhere_functions
 from skyhouse.query.functions.function import Function
 from skyhouse.query.functions.numbers import number_functions
+from skyhouse.query.functions.sky import sky_functions
 from skyhouse.query.functions.texts import text_functions
 from skyhouse.query.functions.windows import window_functions
 
@@ -40,7 +42,9 @@ __all__ = ["FUNCTIONS", "Function"]
 _LISTED = (
     *aggregate_functions(),
     *choice_functions(),
+    *elsewhere_functions(),
     *number_functions(),
+    *sky_functions(),
     *text_functions(),
     *window_functions(),
 )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["BIGINT", "Function"]
+__all__ = ["BIGINT", "Function", "Given"]
 
 BIGINT = "CAST(_0 AS BIGINT)"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of an argument before the query runs: its kind, and its number where one is written."""
+
+    kind: str
+    number: float | None = None
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,9 @@ class Function:
     repeats. The last `optional` arguments may be left out. `duckdb` and `spark` are the calls, `duckdb_wrap` and
     `spark_wrap` go around them; `brief` is the call on both engines when optional arguments are left out. `distinct`
     tells whether DISTINCT may stand in it.
+
+    A function with `meaning` is another way to write an expression of the language, which stands in its place before
+    anything else looks at it: a text like a lowering, or what makes that text from what is known of the arguments.
     """
 
     name: str
@@ -31,6 +43,7 @@ class Function:
     spark_wrap: str = ""
     brief: str = ""
     distinct: bool = False
+    meaning: str | Callable[[Sequence[Given]], str] = ""
 
     @property
     def least(self) -> int:
