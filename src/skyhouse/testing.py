@@ -282,9 +282,8 @@ class EngineContract:
 
     def test_a_job_says_how_far_it_is(self, engine: SqlEngine, tmp_path: Path) -> None:
         seen: list[Progress] = []
-        job = Job(2)
         with pytest.raises(OutOfTime):
-            job.wait(lambda: engine.batches(self.never(engine, tmp_path), job=job).read_all(), seen.append)
+            engine.batches(self.never(engine, tmp_path), job=Job(2, seen.append)).read_all()
         assert all(p.fraction is None or 0 <= p.fraction <= 1 for p in seen)
         assert any(p.fraction is not None and p.what for p in seen)
         assert [p.seconds for p in seen] == sorted(p.seconds for p in seen)

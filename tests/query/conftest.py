@@ -72,8 +72,8 @@ class Lake:
     def names(self):
         return sorted(self.relations)
 
-    def job(self, time_limit=None):
-        return Job(time_limit or 0)
+    def job(self, time_limit=None, watch=None):
+        return Job(time_limit or 0, watch)
 
     def batches(self, tree, engine, job=None):  # noqa: ARG002 - it cannot be stopped
         statement = lower(tree, self, "duckdb")

@@ -68,8 +68,7 @@ class DuckEngine:
         self.settings = settings
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
-        # A cursor is here for as long as a reader holds it.
-        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
 
     def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
@@ -77,22 +76,25 @@ class DuckEngine:
         Raises OutOfMemory, OutOfTime and EngineError, also while the stream is read.
         """
         cursor, running = self._cursor(), job or Job()
+        with self._lock:
+            self._jobs.add(running)
+
+        def start() -> pa.RecordBatchReader:
+            cursor.execute(_COUNTING)
+            return self._relation(cursor, statement).to_arrow_reader(batch_rows)
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            while (batch := running.do(lambda: next(reader, None))) is not None:
+                yield batch
+
         try:
             running.begin(cursor.interrupt, lambda: _share(cursor))
-            cursor.execute(_COUNTING)
-            relation = self._relation(cursor, statement)
-            running.check()
-            reader = relation.to_arrow_reader(batch_rows)
-        except EngineError:
+            reader = running.do(start)
+        except BaseException as error:
             running.end()
+            if isinstance(error, duckdb.Error):
+                raise self._translated(error) from error
             raise
-        except duckdb.Error as error:
-            running.end()
-            raise (running.error() if running.stopped else self._translated(error)) from error
-
-        def rows(_held: duckdb.DuckDBPyConnection = cursor) -> Iterator[pa.RecordBatch]:
-            yield from reader
-
         return as_reader(reader.schema, rows(), statement.columns, self._translated, running)
 
     def native(self, statement: Statement) -> duckdb.DuckDBPyRelation:
@@ -108,9 +110,9 @@ class DuckEngine:
     def cancel(self) -> None:
         """Stop every statement that runs now; their readers raise EngineError."""
         with self._lock:
-            cursors = list(self._cursors)
-        for cursor in cursors:
-            cursor.interrupt()
+            jobs = list(self._jobs)
+        for job in jobs:
+            job.cancel()
 
     def close(self) -> None:
         """Stop what runs; the next use starts afresh.
@@ -130,9 +132,7 @@ class DuckEngine:
         with self._lock:
             if self._database is None:
                 self._database = self._connect()
-            cursor = self._database.cursor()
-            self._cursors.add(cursor)
-            return cursor
+            return self._database.cursor()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         folder = self.settings.spill_folder or str(Path(tempfile.gettempdir()) / f"skyhouse-spill-{os.getpid()}")
@@ -162,8 +162,6 @@ class DuckEngine:
                 f"DuckDB needs more memory than its limit ({limit}): raise memory_limit, point spill_folder at a disk "
                 f"with more room, or run the query on Spark. {text}"
             )
-        if isinstance(error, duckdb.InterruptException) or text.startswith("INTERRUPT"):
-            return EngineError("DuckDB stopped: the query was cancelled")
         return EngineError(f"DuckDB: {text}")
 
 

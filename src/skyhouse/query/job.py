@@ -15,6 +15,8 @@ __all__ = ["Job", "Progress"]
 
 T = TypeVar("T")
 
+_WATCHED = 0.1  # seconds between two looks at the progress
+_GRACE = 0.05  # seconds that an engine has to end a call that was stopped, before it is left alone
 _AGAIN = 0.02
 
 
@@ -34,28 +36,32 @@ class Progress:
 class Job:
     """One run of a statement, with a time limit of so many seconds (0: none), counted from here to the last row.
 
-    Who waits makes it and hands it to `SqlEngine.batches`. The engine calls `begin` before it starts and `end` when
-    the last row is out or the reader is dropped, and raises `error()` where it was `stopped`. Any thread may `cancel`
-    it, before it begins too, and ask for its `progress`.
+    Who waits makes it and hands it to `SqlEngine.batches`. The engine calls `begin` before it starts, makes its long
+    calls by `do`, and calls `end` when the last row is out or the reader is dropped. Any thread may `cancel` it, before
+    it begins too, and ask for its `progress`; `watch` is given the progress ten times a second, in the thread that
+    waits.
     """
 
-    def __init__(self, time_limit: float = 0) -> None:
+    def __init__(self, time_limit: float = 0, watch: Callable[[Progress], None] | None = None) -> None:
         if not 0 <= time_limit < float("inf"):
             raise InputError(f"time_limit is a number of seconds, 0 for none, not {time_limit!r}")
         self.time_limit = time_limit
+        self._watch = watch
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._ended = threading.Event()
+        self._wake = threading.Event()
         self._stopped: EngineError | None = None
         self._stop: Callable[[], None] | None = None
         self._measure: Callable[[], tuple[float | None, str]] | None = None
         self._timer: threading.Timer | None = None
+        self._thread: ThreadPoolExecutor | None = None
 
     def begin(self, stop: Callable[[], None], measure: Callable[[], tuple[float | None, str]] | None = None) -> None:
         """Take the engine's way to stop the statement, and to say how far it is: (fraction, words).
 
-        `stop` may be called again and again until `end`, from other threads, and before anything runs. An engine that
-        tries a statement again begins again. Raises the error of a job that was stopped before.
+        `stop` may be called again and again until `end`, from other threads, and before anything runs. Where a second
+        engine takes over, it begins again. Raises the error of a job that was stopped before.
         """
         self._ended.clear()
         with self._lock:
@@ -67,13 +73,40 @@ class Job:
                 self._timer.start()
         self.check()
 
+    def do(self, work: Callable[[], T]) -> T:
+        """Do an engine's work in the job's own thread and wait for it, or for the job to be stopped.
+
+        An engine that does not heed its stop is left behind in its thread, so that who waits can go on. Raises what
+        the work raises, or the error of a job that was stopped. Whatever else ends the waiting, as Ctrl-C does,
+        cancels the job.
+        """
+        self.check()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="skyhouse-job")
+        self._wake.clear()
+        doing = self._thread.submit(work)
+        doing.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not (doing.done() or self.stopped):
+                if not self._wake.wait(_WATCHED if self._watch else None) and self._watch:
+                    self._watch(self.progress())
+        except BaseException:
+            self.cancel()
+            raise
+        if self.stopped:
+            wait([doing], timeout=_GRACE)
+            raise self.error() from (doing.exception() if doing.done() else None)
+        return doing.result()
+
     def end(self) -> None:
         """Say that nothing runs any more: a limit or a `cancel` that comes later does nothing."""
         self._ended.set()
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
-            self._stop = self._measure = None
+            if self._thread is not None:
+                self._thread.shutdown(wait=False)
+            self._stop = self._measure = self._thread = self._timer = None
 
     def cancel(self) -> None:
         """Stop the statement; who waits for it gets an EngineError."""
@@ -101,25 +134,8 @@ class Job:
         fraction, what = measure() if measure is not None else (None, "")
         return Progress(fraction, what, time.monotonic() - self._started)
 
-    def wait(self, work: Callable[[], T], watch: Callable[[Progress], None] | None = None, every: float = 0.1) -> T:
-        """Do the work in another thread, wait for it, and give the progress to `watch` every so many seconds.
-
-        Whatever ends the waiting, as Ctrl-C does, cancels the job.
-        """
-        with ThreadPoolExecutor(1, thread_name_prefix="skyhouse-job") as thread:
-            doing = thread.submit(work)
-            try:
-                while not wait([doing], timeout=every).done:
-                    if watch is not None:
-                        watch(self.progress())
-            except BaseException:
-                self.cancel()
-                raise
-            return doing.result()
-
     def _late(self) -> OutOfTime:
-        limit = f"{self.time_limit:g} s"
-        return OutOfTime(f"stopped at its time limit of {limit}: raise time_limit, or ask for less")
+        return OutOfTime(f"stopped at its time limit of {self.time_limit:g} s: raise time_limit, or ask for less")
 
     def _halt(self, why: EngineError) -> None:
         with self._lock:
@@ -127,9 +143,9 @@ class Job:
                 return
             self._stopped = why
         self._press()
-        if not self._ended.is_set():
-            # An engine may forget what it was told just before it began.
-            threading.Thread(target=self._press_on, name="skyhouse-stop", daemon=True).start()
+        self._wake.set()
+        # An engine may forget what it was told just before it began.
+        threading.Thread(target=self._press_on, name="skyhouse-stop", daemon=True).start()
 
     def _press(self) -> None:
         with self._lock:

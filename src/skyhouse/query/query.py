@@ -44,7 +44,7 @@ class Context(Protocol):
         """Run a query on an engine, or on the one that fits; return the engine's name and the rows."""
         ...
 
-    def job(self, time_limit: float | None = None) -> Job:
+    def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
         """Return a job for one run, limited to so many seconds or as the settings say."""
         ...
 
@@ -204,14 +204,10 @@ class Query:
         Past `time_limit` (seconds; that of the settings where it is not given) it is stopped: OutOfTime. `progress`
         is called about ten times a second, in this thread; Ctrl-C stops the query.
         """
-        job = self.context.job(time_limit)
-
-        def work() -> tuple[str, pa.Table]:
-            used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
-            return used, reader.read_all()
-
         start = time.perf_counter()
-        used, table = job.wait(work, progress)
+        job = self.context.job(time_limit, progress)
+        used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
+        table = reader.read_all()
         return Run(used, time.perf_counter() - start, table.num_rows, table)
 
     def to_arrow(self) -> pa.Table:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from skyhouse.engine.base import Job, SqlEngine, TaskRunner
+from skyhouse.engine.base import Job, Progress, SqlEngine, TaskRunner
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError
@@ -42,9 +43,9 @@ class SessionContext:
         runs = self._engine(route(engine or self._settings.engine).engine)
         return runs.name, runs.batches(lower(tree, self.tables, runs.name), job=job or self.job())
 
-    def job(self, time_limit: float | None = None) -> Job:
+    def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
         """Return a job for one run, limited to so many seconds or as the settings say."""
-        return Job(self._settings.time_limit if time_limit is None else time_limit)
+        return Job(self._settings.time_limit if time_limit is None else time_limit, watch)
 
     def native(self, tree: exp.Query, engine: str) -> Any:
         """Return an engine's own lazy object for a query."""
