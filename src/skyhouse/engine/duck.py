@@ -17,11 +17,11 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 
-from skyhouse.columns import Column, field_types, item_type
+from skyhouse.columns import field_types, item_type
 from skyhouse.engine.base import Job
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
-from skyhouse.query.relation import Scan, Statement
+from skyhouse.query.relation import Part, Scan, Statement
 from skyhouse.settings import Settings
 
 __all__ = ["DuckEngine", "view_sql"]
@@ -181,17 +181,18 @@ def view_sql(scan: Scan) -> str:
     origin = {name: number for number in reversed(range(len(scan.parts))) for name in scan.parts[number].names}
     selected = ", ".join(f"p{origin[c.name]}.{_quoted(c.name)}" for c in wanted)
     key = ", ".join(_quoted(name) for name in scan.relation.join_key)
-    source = f"{_source(first.files, first.columns)} AS p0"
+    source = f"{_source(first)} AS p0"
     for number, part in enumerate(others, 1):
-        source += f" LEFT JOIN {_source(part.files, part.columns)} AS p{number} USING ({key})"
+        source += f" LEFT JOIN {_source(part)} AS p{number} USING ({key})"
     return f"CREATE TEMP VIEW {_quoted(scan.name)} AS SELECT {selected} FROM {source}"
 
 
-def _source(files: tuple[str, ...], columns: tuple[Column, ...]) -> str:
-    if files:
-        paths = ", ".join("'" + _exact(path).replace("'", "''") + "'" for path in files)
-        return f"read_parquet([{paths}], hive_partitioning = false)"
-    nothing = ", ".join(f"CAST(NULL AS {_type(c.type)}) AS {_quoted(c.name)}" for c in columns)
+def _source(part: Part) -> str:
+    if part.files:
+        paths = ", ".join("'" + _exact(path).replace("'", "''") + "'" for path in part.files)
+        ragged = ", union_by_name = true" if part.ragged else ""
+        return f"read_parquet([{paths}], hive_partitioning = false{ragged})"
+    nothing = ", ".join(f"CAST(NULL AS {_type(c.type)}) AS {_quoted(c.name)}" for c in part.columns)
     return f"(SELECT {nothing} WHERE false)"
 
 

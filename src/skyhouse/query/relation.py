@@ -10,16 +10,21 @@ from functools import cached_property
 from typing import Protocol
 
 from skyhouse.columns import Column
+from skyhouse.query.remote import Remote, Request
 
 __all__ = ["Part", "Relation", "Scan", "Statement", "Tables"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """Parquet files that hold the same columns; `files` are absolute paths, sorted as the table is."""
+    """Parquet files that hold the same columns; `files` are absolute paths, sorted as the table is.
+
+    Of a `ragged` part some files may lack a column, or hold it in a narrower type of number.
+    """
 
     columns: tuple[Column, ...]
     files: tuple[str, ...]
+    ragged: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -34,6 +39,9 @@ class Relation:
     Most tables have one part. A wide table may be split by column into a few: the first part holds every row, the
     others hold further columns of the same rows, joined on `join_key`. A query pays for a part only if it names a
     column of it. `version` changes with every commit. `rows` is the row count of the log.
+
+    `attached` says from where a table that is not the lake's own is read (it cannot be written); `remote` is set where
+    its rows have to be fetched from a server first, and its part has no files until then.
     """
 
     name: str
@@ -41,6 +49,8 @@ class Relation:
     join_key: tuple[str, ...] = ()
     version: str = "0"
     rows: int = 0
+    attached: str = ""
+    remote: Remote | None = None
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -54,11 +64,15 @@ class Relation:
 
 @dataclass(frozen=True)
 class Scan:
-    """One relation as one statement reads it: `name` is its identifier in the SQL text, `columns` what is read."""
+    """One relation as one statement reads it: `name` is its identifier in the SQL text, `columns` what is read.
+
+    `request` is what a server is asked for, where the relation is remote.
+    """
 
     name: str
     relation: Relation
     columns: tuple[str, ...]
+    request: Request | None = None
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
