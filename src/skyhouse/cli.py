@@ -14,7 +14,7 @@ from rich.console import Console
 
 import skyhouse
 from skyhouse.errors import SkyhouseError
-from skyhouse.terminal import print_json, print_query, print_query_json, print_rows, progress_bar
+from skyhouse.terminal import named_value, print_json, print_query, print_query_json, print_rows, progress_bar
 
 __all__ = ["app", "main"]
 
@@ -119,6 +119,34 @@ def tables(lake: LakeOption = _LAKE, as_json: JsonOption = False) -> None:
             for t in opened.tables()
         ]
     print_rows(rows, as_json=as_json)
+
+
+@app.command()
+def attach(
+    name: Annotated[str, typer.Argument(help="A new name: schema.table for files, a schema for a database.")],
+    target: Annotated[str, typer.Argument(help="A file, folder, pattern in quotes, or postgresql://user@host/db.")],
+    options: Annotated[
+        list[str] | None, typer.Option("--option", "-O", help="How it is read: name=value, value as in JSON or a text.")
+    ] = None,
+    lake: LakeOption = _LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Attach tables that lie elsewhere: files, or those of a PostgreSQL server."""
+    with skyhouse.open(lake, create=False) as opened:
+        found = opened.attach(name, target, **dict(map(named_value, options or [])))
+    rows = [{"table": t.name, "rows": t.rows, "columns": len(t.columns), "source": t.source} for t in found]
+    print_rows(rows, as_json=as_json)
+    for note in (note for table in found for note in table.notes):
+        sys.stderr.write(f"note: {note}\n")
+
+
+@app.command()
+def detach(
+    name: Annotated[str, typer.Argument(help="The name that it was attached under.")], lake: LakeOption = _LAKE
+) -> None:
+    """Let go of what was attached; the files or the server's tables stay as they are."""
+    with skyhouse.open(lake, create=False) as opened:
+        opened.detach(name)
 
 
 @app.command()

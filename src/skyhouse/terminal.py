@@ -14,13 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 from rich.text import Text
 
+from skyhouse.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from skyhouse.ingest import Progress as IngestProgress
     from skyhouse.query.query import Query
 
-__all__ = ["grid", "print_json", "print_query", "print_query_json", "print_rows", "progress_bar"]
+__all__ = ["grid", "named_value", "print_json", "print_query", "print_query_json", "print_rows", "progress_bar"]
 
 _FOLDED = 40
 _ROWS = 1000
@@ -56,6 +58,23 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callab
 
     with bar:
         yield count, watch
+
+
+def named_value(text: str) -> tuple[str, Any]:
+    """Return the name and the value of an option's text; the value is JSON where it can be read so.
+
+    >>> named_value("header=false"), named_value("hdu=SCI"), named_value('nulls=["-"]')
+    (('header', False), ('hdu', 'SCI'), ('nulls', ['-']))
+
+    Raises InputError where there is no ``=``.
+    """
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError(f"an option is written name=value, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def print_json(value: Any) -> None:

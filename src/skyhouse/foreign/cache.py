@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from skyhouse.columns import Column
 from skyhouse.errors import FormatError, LakeError
 from skyhouse.foreign.sources import Source
 from skyhouse.formats.parquet import write_parquet

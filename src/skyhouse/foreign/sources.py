@@ -79,7 +79,9 @@ class _Csv:
         from skyhouse.formats.csv_reader import CsvFile, CsvOptions
 
         known = {one.name for one in fields(CsvOptions)}
-        given = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if name in known}
+        given: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if name in known
+        }
         if path.name.lower().removesuffix(".gz").endswith(".tsv"):
             given = {"delimiter": "\t"} | given
         self._file = CsvFile(path, CsvOptions(**given))

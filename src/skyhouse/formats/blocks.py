@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from skyhouse.errors import FormatError
 
@@ -62,7 +62,7 @@ def _opened(path: Path) -> IO[bytes]:
     if not packed:
         return file
     file.close()
-    return gzip.open(path)
+    return cast("IO[bytes]", gzip.open(path))
 
 
 def _end(data: bytes, quote: bytes) -> int:

@@ -134,9 +134,7 @@ class CsvFile:
             return csv.read_csv(
                 pa.BufferReader(block.data),
                 csv.ReadOptions(column_names=names, use_threads=threads, block_size=max(len(block.data), 1)),
-                csv.ParseOptions(
-                    delimiter=self.options.delimiter, newlines_in_values=True, invalid_row_handler=unfit
-                ),
+                csv.ParseOptions(delimiter=self.options.delimiter, newlines_in_values=True, invalid_row_handler=unfit),
                 csv.ConvertOptions(column_types=types, null_values=self.options.nulls, strings_can_be_null=True),
             )
 

@@ -91,7 +91,8 @@ def together(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if types.is_null(a):
         return b
     if types.is_integer(a) and types.is_integer(b):
-        return max(a, b, key=lambda kind: kind.bit_width) if types.is_signed_integer(a) else pa.int64()
+        same = types.is_signed_integer(a) == types.is_signed_integer(b)
+        return max(a, b, key=lambda kind: kind.bit_width) if same else pa.int64()
     if _is_number(a) and _is_number(b):
         return pa.float64()
     if _is_time(a) and _is_time(b):

@@ -95,7 +95,7 @@ class Attachments:
 
     def _read(self, file: str) -> Attachment | None:
         try:
-            status = os.stat(file)
+            status = Path(file).stat()
             stamp = status.st_mtime_ns, status.st_ino
             known = self._known.get(file)
             if known is None or known[0] != stamp:

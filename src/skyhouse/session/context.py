@@ -13,6 +13,7 @@ from skyhouse.engine.base import Job, Progress, SqlEngine, TaskRunner
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError
+from skyhouse.foreign.attached import Attached
 from skyhouse.lake.registry import Registry
 from skyhouse.query.lower import lower
 from skyhouse.query.route import route
@@ -32,7 +33,8 @@ class SessionContext:
     """What a Query needs to run: tables, engines, ways out. Engines start when first used."""
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
-        self.tables = LakeTables(registry)
+        self.attached = Attached(registry.root)
+        self.tables = LakeTables(registry, self.attached)
         self._settings = settings
         self._duck = DuckEngine(settings)
         self._pool: PoolRunner | None = None

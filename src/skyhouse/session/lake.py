@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from skyhouse.foreign.table import AttachedTable
+from skyhouse.lake.attachments import Attachment
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
 from skyhouse.query.query import Query
@@ -69,9 +72,30 @@ class Lake:
         """Return a table as a lazy `Query`, to go on with verbs. Raises UnknownTable."""
         return Query.of_table(name, self._context)
 
-    def tables(self) -> list[Table]:
-        """Return the lake's tables, by name."""
-        return [self.registry.table(name) for name in self.registry.names()]
+    def tables(self) -> list[Table | AttachedTable]:
+        """Return the lake's tables and those attached to it, by name."""
+        own = [self.registry.table(name) for name in self.registry.names()]
+        return sorted([*own, *self._context.attached.tables()], key=lambda table: table.name)
+
+    def attach(self, name: str, target: str | PathLike[str], **options: Any) -> list[AttachedTable]:
+        """Attach tables that lie elsewhere, and return them; they are read where they are, and never written.
+
+        `target` is a file, a folder or a pattern of files (Parquet, CSV, JSON lines, FITS, VOTable), which become the
+        table `name` ("gaia.stars"). `options` say how they are read: see `docs/attach.md`. What is attached stays so
+        until `detach`, for all who open the lake.
+
+        Raises InputError for a name, target or option that cannot be, FormatError for a file that cannot be read,
+        TableExists where the name is taken, LakeError.
+        """
+        return self._context.attached.attach(name, target, self.registry.names(), **options)
+
+    def detach(self, name: str) -> None:
+        """Let go of what was attached under a name; the files stay. Raises UnknownTable, LakeError."""
+        self._context.attached.detach(name)
+
+    def attachments(self) -> list[Attachment]:
+        """Return what is attached, by name. Raises LakeError."""
+        return self._context.attached.all()
 
     def ingest(
         self,

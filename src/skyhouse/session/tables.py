@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skyhouse.foreign.attached import Attached
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
 from skyhouse.query.relation import Part, Relation
@@ -10,21 +11,27 @@ __all__ = ["LakeTables"]
 
 
 class LakeTables:
-    """The lake's tables as the query layer sees them: each at its newest version, with the parts that widen it."""
+    """The lake's tables as the query layer sees them: each at its newest version, with the parts that widen it.
 
-    def __init__(self, registry: Registry) -> None:
+    Attached tables are among them; a table of the lake's own goes before one of the same name.
+    """
+
+    def __init__(self, registry: Registry, attached: Attached) -> None:
         self._registry = registry
+        self._attached = attached
         self._opened: dict[str, Table] = {}
         self._relations: dict[str, Relation] = {}
 
     def names(self) -> list[str]:
-        """Return the names of all tables."""
-        return self._registry.names()
+        """Return the names of all tables, attached ones included."""
+        return sorted({*self._registry.names(), *self._attached.names()})
 
     def relation(self, name: str) -> Relation:
-        """Return a table at its newest version; raises UnknownTable."""
-        names = self.names()
+        """Return a table at its newest version; raises UnknownTable, and what a read of an attached one raises."""
+        names = self._registry.names()
         held = {known.lower(): known for known in names}
+        if name.lower() not in held and (found := self._attached.relation(name)) is not None:
+            return found
         table = self._newest(held.get(name.lower(), name))
         schema = table.name.partition(".")[0]
         beside = [n for n in names if n.startswith(f"{schema}.") and self._part_of(n) == table.name]
