@@ -8,6 +8,7 @@ import pytest
 
 from skyhouse.columns import Column, arrow_schema
 from skyhouse.errors import UnknownTable
+from skyhouse.query.answer import Answer
 from skyhouse.query.job import Job
 from skyhouse.query.lower import lower
 from skyhouse.query.relation import Part, Relation
@@ -77,7 +78,7 @@ class Lake:
 
     def batches(self, tree, engine, job=None):  # noqa: ARG002 - it cannot be stopped
         statement = lower(tree, self, "duckdb")
-        return engine or "duckdb", self.connection.sql(statement.sql).to_arrow_reader(50)
+        return Answer(self.connection.sql(statement.sql).to_arrow_reader(50), engine or "duckdb")
 
     def native(self, tree, engine):
         return self.connection.sql(lower(tree, self, engine).sql)

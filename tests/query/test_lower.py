@@ -128,7 +128,7 @@ def test_an_unknown_engine_is_refused(lake):
 
 
 def one(lake, expression, source="(SELECT CAST('NaN' AS DOUBLE) AS nan, CAST(NULL AS DOUBLE) AS nul, -2.5 AS neg) t"):
-    _, reader = lake.batches(parse(f"SELECT {expression} AS v FROM {source}"), None)
+    reader = lake.batches(parse(f"SELECT {expression} AS v FROM {source}"), None).reader
     return reader.read_all()["v"].to_pylist()[0]
 
 
@@ -230,7 +230,7 @@ def test_each_function_runs_and_gives_the_type_it_says(lake, name):
         call += " OVER (ORDER BY x)"
     tree = parse(f"SELECT {call} AS v FROM manga.spaxels")
     statement = lower(tree, lake, "duckdb")
-    rows = lake.batches(tree, None)[1].read_all()
+    rows = lake.batches(tree, None).reader.read_all()
     assert columns_of(rows.schema)[0].type == statement.columns[0].type
     assert function.doc
     assert lower(tree, lake, "spark").sql
@@ -240,13 +240,13 @@ def test_types_of_integers_and_sums(lake):
     text = (
         "SELECT sum(x) AS a, sum(flux) AS b, avg(x) AS c, x + 1 AS d, 1 AS e, NULL AS f FROM manga.spaxels GROUP BY x"
     )
-    rows = lake.batches(parse(text), None)[1].read_all()
+    rows = lake.batches(parse(text), None).reader.read_all()
     assert [c.type for c in columns_of(rows.schema)] == ["int64", "float64", "float64", "int64", "int64", "string"]
 
 
 def test_set_operations_meet_in_one_type(lake):
     text = "SELECT x, z FROM manga.galaxies UNION ALL SELECT 2.5, 1 ORDER BY x"
-    rows = lake.batches(parse(text), None)[1].read_all()
+    rows = lake.batches(parse(text), None).reader.read_all()
     assert rows["x"].to_pylist() == [1.0, 2.0, 2.5, 3.0]
 
 

@@ -34,6 +34,15 @@ class SqlEngine(Protocol):
         """Return the engine's own lazy object (a DuckDB relation, a Spark DataFrame), not yet run."""
         ...
 
+    def plan(self, statement: Statement) -> str:
+        """Return the engine's own plan of a statement as text, not run. Raises EngineError and its kin."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether it is up, so that a statement need not wait for its start."""
+        ...
+
     def cancel(self) -> None:
         """Stop all that runs now; whoever waits for it gets an EngineError."""
         ...

@@ -107,6 +107,19 @@ class DuckEngine:
         except duckdb.Error as error:
             raise self._translated(error) from error
 
+    def plan(self, statement: Statement) -> str:
+        """Return DuckDB's own plan of a statement. Raises EngineError."""
+        cursor = self._cursor()
+        try:
+            return self._relation(cursor, statement).explain()
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+
+    @property
+    def running(self) -> bool:
+        """Whether the database is there."""
+        return self._database is not None
+
     def cancel(self) -> None:
         """Stop every statement that runs now; their readers raise EngineError."""
         with self._lock:

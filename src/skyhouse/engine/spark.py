@@ -143,6 +143,19 @@ class SparkEngine:
                 self._session = self._start()
             return self._session
 
+    def plan(self, statement: Statement) -> str:
+        """Return Spark's own plan of a statement. Raises EngineMissing and EngineError."""
+        with self._lock:
+            frame = self.native(statement)
+            frame.createOrReplaceTempView("explained")
+            row = frame.sparkSession.sql("EXPLAIN FORMATTED SELECT * FROM explained").head()
+            return str(row[0]) if row is not None else ""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a session."""
+        return self._session is not None
+
     def cancel(self) -> None:
         """Stop every job that runs for this engine now; whoever waits for them gets an EngineError."""
         if self._session is not None:

@@ -24,8 +24,8 @@ from sqlglot.dialects.duckdb import DuckDB
 from skyhouse.errors import QueryError
 from skyhouse.query.bounds import mark_positive
 from skyhouse.query.relation import Statement, Tables
-from skyhouse.query.resolve import resolve
-from skyhouse.query.route import Engine, route
+from skyhouse.query.resolve import Resolved, resolve
+from skyhouse.query.route import Engine, engine_named
 from skyhouse.query.rules.calls import filtered_windows, functions, wraps
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups
@@ -34,7 +34,7 @@ from skyhouse.query.rules.rule import Rule, Step
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect as Writer
 
-__all__ = ["PIPELINE", "Rule", "lower", "lowered"]
+__all__ = ["PIPELINE", "Rule", "lower", "lower_resolved", "lowered"]
 
 
 def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) -> Statement:
@@ -42,8 +42,12 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
 
     Raises InputError for an unknown engine, and what `resolve` raises.
     """
-    chosen = route(engine).engine
-    resolved = resolve(tree, tables)
+    return lower_resolved(resolve(tree, tables), engine, pretty)
+
+
+def lower_resolved(resolved: Resolved, engine: str, pretty: bool = False) -> Statement:
+    """Return the statement of a query that is checked already; its tree is used up."""
+    chosen = engine_named(engine) or "duckdb"
     try:
         sql = lowered(resolved.tree, chosen).sql(dialect=_writer(chosen), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:

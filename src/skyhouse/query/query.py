@@ -15,6 +15,8 @@ from sqlglot import exp
 from skyhouse.columns import Column, columns_of
 from skyhouse.errors import InputError, MissingPackage, SkyhouseError
 from skyhouse.query import display, verbs
+from skyhouse.query.answer import Answer
+from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Job, Progress
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import Dialect, parse
@@ -40,8 +42,12 @@ class Context(Protocol):
         """The tables that a query may name."""
         ...
 
-    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> tuple[str, pa.RecordBatchReader]:
-        """Run a query on an engine, or on the one that fits; return the engine's name and the rows."""
+    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> Answer:
+        """Run a query on an engine, or on the one that fits; return its rows as they come."""
+        ...
+
+    def explain(self, tree: exp.Query, engine: str | None = None, native: bool = False) -> Explanation:
+        """Return how a query would run; with `native`, the engine's own plan too."""
         ...
 
     def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
@@ -63,12 +69,19 @@ class Context(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a query: the engine that ran it, the seconds until its last row, and the rows."""
+    """One run of a query: the engine that ran it, the seconds until its last row, and the rows.
+
+    `reason` says why that engine, `predicted` how many seconds were expected; `moved`, why the query left the engine
+    that it began on.
+    """
 
     engine: str
     seconds: float
     rows: int
     table: pa.Table
+    predicted: float | None = None
+    reason: str = ""
+    moved: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,6 +189,13 @@ class Query:
         """Return the SQL that an engine gets for this query."""
         return lower(self.tree, self.context.tables, engine, pretty=True).sql
 
+    def explain(self, native: bool = False) -> Explanation:
+        """Return how the query would run: engine and reason, predictions, what is read, the engine's SQL.
+
+        With `native`, the engine's own plan too, for which the engine is started.
+        """
+        return self.context.explain(self.tree, self.engine, native)
+
     # -- rows ------------------------------------------------------------------------------------------------
 
     def batches(self, job: Job | None = None) -> pa.RecordBatchReader:
@@ -184,7 +204,7 @@ class Query:
         `job` is this run in the hand of another thread: to cancel it, to see how far it is. Raises EngineError and
         its kin, OutOfTime at the settings' `time_limit`.
         """
-        return self.context.batches(self.tree, self.engine, job)[1]
+        return self.context.batches(self.tree, self.engine, job).reader
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self.batches())
@@ -206,9 +226,10 @@ class Query:
         """
         start = time.perf_counter()
         job = self.context.job(time_limit, progress)
-        used, reader = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
-        table = reader.read_all()
-        return Run(used, time.perf_counter() - start, table.num_rows, table)
+        answer = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
+        table = answer.reader.read_all()
+        seconds = time.perf_counter() - start
+        return Run(answer.engine, seconds, table.num_rows, table, answer.predicted, answer.reason, answer.moved)
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as an Arrow table, units in the fields' metadata."""
@@ -261,7 +282,7 @@ class Query:
             if len(self.columns) > _SHOWN_COLUMNS:
                 names = [exp.to_identifier(c.name, quoted=True).sql(Dialect) for c in self.columns[:_SHOWN_COLUMNS]]
                 tree = verbs.select(tree, names, {})
-            table = self.context.batches(tree, "duckdb")[1].read_all()
+            table = self.context.batches(tree, "duckdb").reader.read_all()
         except SkyhouseError as error:
             return complain(f"{type(error).__name__}: {error}")
         columns = (*columns_of(table.schema), *self.columns[table.num_columns :])

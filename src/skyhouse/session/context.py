@@ -15,8 +15,12 @@ from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError
 from skyhouse.foreign.attached import Attached
 from skyhouse.lake.registry import Registry
-from skyhouse.query.lower import lower
-from skyhouse.query.route import route
+from skyhouse.query.answer import Answer
+from skyhouse.query.costs import Profile
+from skyhouse.query.explain import Explanation
+from skyhouse.query.lower import lower, lower_resolved
+from skyhouse.query.resolve import resolve
+from skyhouse.session.forecast import Forecaster
 from skyhouse.session.tables import LakeTables
 from skyhouse.settings import Settings
 
@@ -36,14 +40,30 @@ class SessionContext:
         self.attached = Attached(registry.root)
         self.tables = LakeTables(registry, self.attached)
         self._settings = settings
+        self._forecaster = Forecaster(settings, self.tables)
         self._duck = DuckEngine(settings)
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
 
-    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> tuple[str, pa.RecordBatchReader]:
-        """Run a query on an engine, or on the one that fits; return its name and the rows."""
-        runs = self._engine(route(engine or self._settings.engine).engine)
-        return runs.name, runs.batches(lower(tree, self.tables, runs.name), job=job or self.job())
+    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> Answer:
+        """Run a query on an engine, or on the one that is predicted to take the least time."""
+        resolved = resolve(tree, self.tables)
+        found = self._forecaster.forecast(resolved, engine or self._settings.engine, self._running)
+        chosen = found.route.engine
+        reader = self._engine(chosen).batches(lower_resolved(resolved, chosen), job=job or self.job())
+        prediction = found.route.prediction(chosen)
+        return Answer(reader, chosen, found.route.reason, None if prediction is None else prediction.seconds)
+
+    def explain(
+        self, tree: exp.Query, engine: str | None = None, native: bool = False, profile: Profile | None = None
+    ) -> Explanation:
+        """Return how a query would run; with `native`, the engine's own plan too (which starts the engine)."""
+        resolved = resolve(tree, self.tables)
+        wanted = engine or self._settings.engine
+        found = self._forecaster.forecast(resolved, wanted, self._running, profile, thorough=True)
+        statement = lower_resolved(resolved, found.route.engine, pretty=True)
+        plan = self._engine(found.route.engine).plan(statement) if native else ""
+        return Explanation(found.route, found.estimate, statement, plan)
 
     def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
         """Return a job for one run, limited to so many seconds or as the settings say."""
@@ -82,6 +102,11 @@ class SessionContext:
         for started in (self._duck, self._pool, self._spark):
             if started is not None:
                 started.close()
+
+    @property
+    def _running(self) -> frozenset[str]:
+        up = {"duckdb": self._duck.running, "spark": self._spark is not None and self._spark.running}
+        return frozenset(name for name, runs in up.items() if runs)
 
     def _engine(self, name: str) -> SqlEngine:
         return self._spark_engine() if name == "spark" else self._duck

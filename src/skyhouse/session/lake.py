@@ -11,6 +11,8 @@ from skyhouse.foreign.table import AttachedTable
 from skyhouse.lake.attachments import Attachment
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
+from skyhouse.query.costs import Profile
+from skyhouse.query.explain import Explanation
 from skyhouse.query.query import Query
 from skyhouse.session.context import SessionContext
 from skyhouse.settings import Settings
@@ -71,6 +73,23 @@ class Lake:
     def table(self, name: str) -> Query:
         """Return a table as a lazy `Query`, to go on with verbs. Raises UnknownTable."""
         return Query.of_table(name, self._context)
+
+    def explain(
+        self,
+        query: Query | str,
+        *,
+        dialect: str = "sql",
+        engine: str | None = None,
+        native: bool = False,
+        profile: Profile | None = None,
+    ) -> Explanation:
+        """Return how a query (or its text) would run: engine and reason, predictions, files and bytes, SQL.
+
+        `native` adds the engine's own plan, for which the engine is started. A `profile` tells what would be picked on
+        another machine or cluster. Raises QueryError and UnknownName.
+        """
+        found = self.sql(query, dialect=dialect) if isinstance(query, str) else query
+        return self._context.explain(found.tree, engine or found.engine, native, profile)
 
     def tables(self) -> list[Table | AttachedTable]:
         """Return the lake's tables and those attached to it, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skyhouse.foreign.attached import Attached
 from skyhouse.lake.registry import Registry
-from skyhouse.lake.table import Table
+from skyhouse.lake.table import DataFile, Table
 from skyhouse.query.relation import Part, Relation
 
 __all__ = ["LakeTables"]
@@ -21,6 +21,7 @@ class LakeTables:
         self._attached = attached
         self._opened: dict[str, Table] = {}
         self._relations: dict[str, Relation] = {}
+        self._files: dict[str, DataFile] = {}
 
     def names(self) -> list[str]:
         """Return the names of all tables, attached ones included."""
@@ -47,7 +48,12 @@ class LakeTables:
                 rows=table.rows,
             )
             self._relations[table.name] = known
+            self._files |= {file.path: file for one in tables for file in one.files()}
         return known
+
+    def file(self, path: str) -> DataFile | None:
+        """Return what the log says of a file of a relation that was asked for; None for one that is in no log."""
+        return self._files.get(path)
 
     def _part_of(self, name: str) -> str:
         """Return the table that a table widens; it is part of a definition, so an old version knows it too."""

@@ -1,0 +1,118 @@
+"""What a query reads of one table: the files and row groups that its conditions leave, and the bytes of its columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from skyhouse.query.predicates import Predicate, may_hold, share
+from skyhouse.query.relation import Part, Relation
+from skyhouse.query.statistics import Extent, FileFacts, Group, Statistics
+
+__all__ = ["Read", "read_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a query reads of one table, each time the table stands in FROM.
+
+    `files` of `files_there` may hold rows that the conditions let through, and `groups` row groups of `groups_there`
+    (0 where no footer was looked into). `bytes`: compressed, of the columns that are read; `size`: of whole files.
+    `rows` are read of `rows_there`; `kept`: about how many of them meet the conditions. `exact`: all footers were
+    looked into.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    conditions: tuple[Predicate, ...] = ()
+    files: int = 0
+    files_there: int = 0
+    groups: int = 0
+    groups_there: int = 0
+    bytes: int = 0
+    size: int = 0
+    rows: int = 0
+    rows_there: int = 0
+    kept: float = 0.0
+    exact: bool = True
+
+
+def read_of(
+    relation: Relation,
+    part: Part,
+    columns: Sequence[str],
+    conditions: Sequence[Predicate],
+    statistics: Statistics,
+    early: float | None,
+) -> Read:
+    """Return what is read of a part of a table; `early`: after how many rows the reading may stop."""
+    files = statistics.files(part)
+    there = sum(file.rows or 0 for file in files) or relation.rows
+    left = [file for file in files if _may(conditions, file.extents, file.rows)]
+    looked = statistics.groups(left, columns, [one.column for one in conditions]) if left else {}
+    if looked:
+        found = _of_groups(left, looked, conditions)
+    else:
+        rows = sum(file.rows or 0 for file in left) or (there if left else 0)
+        typical = len(columns) / max(1, len(part.columns))
+        size = sum(file.size for file in left)
+        found = _Found(left, 0, 0, size * typical, rows, rows * share(conditions, {}, rows))
+    if early is not None and found.kept > early:
+        found = found.first(early)
+    return Read(
+        relation.name,
+        tuple(columns),
+        tuple(conditions),
+        files=len(found.files),
+        files_there=len(files),
+        groups=round(found.groups),
+        groups_there=round(found.groups_there * sum(f.size for f in files) / max(1, sum(f.size for f in left))),
+        bytes=round(found.bytes),
+        size=sum(file.size for file in found.files),
+        rows=round(found.rows),
+        rows_there=there,
+        kept=found.kept,
+        exact=len(looked) == len(left),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    files: Sequence[FileFacts]
+    groups: float
+    groups_there: float
+    bytes: float
+    rows: float
+    kept: float
+
+    def first(self, rows: float) -> _Found:
+        """Return what is read until so many rows are found, by whole row groups."""
+        part = max(rows / self.kept, 1 / max(1.0, self.groups))
+        files = self.files[: max(1, math.ceil(len(self.files) * part))]
+        groups = max(1.0, self.groups * part) if self.groups else 0.0
+        return _Found(files, groups, self.groups_there, self.bytes * part, self.rows * part, rows)
+
+
+def _of_groups(
+    files: Sequence[FileFacts], looked: Mapping[str, Sequence[Group]], conditions: Sequence[Predicate]
+) -> _Found:
+    """Return what the row groups of the files that were looked into come to; the other files are taken to be alike."""
+    held = {
+        path: [group for group in groups if _may(conditions, group.extents, group.rows)]
+        for path, groups in looked.items()
+    }
+    groups = [group for found in held.values() for group in found]
+    scale = sum(file.size for file in files) / max(1, sum(file.size for file in files if file.path in looked))
+    return _Found(
+        [file for file in files if held.get(file.path, True)],
+        len(groups) * scale,
+        sum(len(found) for found in looked.values()) * scale,
+        sum(sum(group.bytes.values()) for group in groups) * scale,
+        sum(group.rows for group in groups) * scale,
+        sum(group.rows * share(conditions, group.extents, group.rows) for group in groups) * scale,
+    )
+
+
+def _may(conditions: Sequence[Predicate], extents: Mapping[str, Extent], rows: int | None) -> bool:
+    return all(may_hold(one, extents.get(one.column), rows) for one in conditions)

@@ -1,0 +1,123 @@
+"""What a query would cost on each engine here: estimate, rates and the route that follows from them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from skyhouse.lake.footers import Footers
+from skyhouse.query.costs import DUCKDB, SPARK, Profile, Rates, predict
+from skyhouse.query.estimate import Estimate, estimate
+from skyhouse.query.resolve import Resolved
+from skyhouse.query.route import ENGINES, Engine, Offer, Route, route
+from skyhouse.session.statistics import LakeStatistics
+from skyhouse.session.tables import LakeTables
+from skyhouse.settings import Settings
+
+__all__ = ["Forecast", "Forecaster", "bytes_of"]
+
+# One footer of a table is enough to tell a small query. More are read, of those that nobody has read yet, for a share
+# (0.02) of what a long query is predicted to take, and for so many seconds of an explanation.
+_LONG, _LOOK, _LOOK_LONGER = 1.0, 0.02, 5.0
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a query will read and do, and where it goes."""
+
+    estimate: Estimate
+    route: Route
+
+
+class Forecaster:
+    """Estimates queries on a lake's tables and picks their engine."""
+
+    def __init__(self, settings: Settings, tables: LakeTables) -> None:
+        self._settings = settings
+        self._statistics = LakeStatistics(tables.file, Footers())
+
+    def forecast(
+        self,
+        resolved: Resolved,
+        wanted: str | None,
+        running: frozenset[str],
+        profile: Profile | None = None,
+        thorough: bool = False,
+    ) -> Forecast:
+        """Return what a checked query will do, and its route.
+
+        `running` names the engines that are up. With a `profile`, the route is the one that its engines would take.
+        """
+        found = estimate(resolved, self._statistics.within(_LOOK_LONGER if thorough else 0.0))
+        offers = self._offers(found, running, profile)
+        least = min((offer.prediction.seconds for offer in offers if offer.prediction is not None), default=0.0)
+        if least > _LONG and not all(read.exact for read in found.reads):
+            found = estimate(resolved, self._statistics.within(_LOOK * least))
+            offers = self._offers(found, running, profile)
+        return Forecast(found, route(wanted, offers))
+
+    def _offers(self, found: Estimate, running: frozenset[str], profile: Profile | None) -> list[Offer]:
+        if profile is None:
+            return [self._offer(name, found, name in running) for name in ENGINES]
+        return [
+            Offer(name, predict(name, found, profile.rates[name], name in profile.running))
+            for name in ENGINES
+            if name in profile.rates
+        ]
+
+    def missing(self, engine: Engine) -> str:
+        """Return why an engine cannot run here, or nothing."""
+        return self._spark_missing if engine == "spark" else ""
+
+    def _offer(self, engine: Engine, found: Estimate, running: bool) -> Offer:
+        if missing := self.missing(engine):
+            return Offer(engine, missing=missing)
+        return Offer(engine, predict(engine, found, self._rates[engine], running))
+
+    @cached_property
+    def _rates(self) -> Mapping[Engine, Rates]:
+        settings = self._settings
+        memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        spill = Path(settings.spill_folder or "/")
+        disk = float(shutil.disk_usage(spill).free) if spill.exists() else 0.0
+        limit = bytes_of(settings.memory_limit) or 0.8 * memory
+        cores = _cores(settings.spark_master)
+        return {
+            "duckdb": replace(DUCKDB, cores=settings.threads, memory=limit, disk=disk),
+            "spark": replace(SPARK, cores=cores, memory=bytes_of(settings.spark_memory) or 4e9),
+        }
+
+    @cached_property
+    def _spark_missing(self) -> str:
+        if importlib.util.find_spec("pyspark") is None:
+            return "pyspark is not installed"
+        home = os.environ.get("JAVA_HOME")
+        if self._settings.spark_master.startswith("sc://") or shutil.which("java", path=home and f"{home}/bin"):
+            return ""
+        return "there is no Java"
+
+
+def _cores(master: str) -> int:
+    """Return a master's cores where its URL tells them; a cluster's are learned by calibration."""
+    told = re.match(r"local\[(\d+)", master)
+    return int(told[1]) if told else os.cpu_count() or 1
+
+
+def bytes_of(text: str) -> float | None:
+    """Return the bytes that a setting such as "2GB", "4g" or "1.5 GiB" stands for; None for one of no such form.
+
+    >>> bytes_of("2GB"), bytes_of("4g"), bytes_of("")
+    (2000000000.0, 4000000000.0, None)
+    """
+    found = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?i?)b?\s*", text.lower())
+    try:
+        return float(found[1]) * _UNITS[found[2]] if found else None
+    except (KeyError, ValueError):
+        return None
