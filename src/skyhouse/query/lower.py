@@ -23,9 +23,9 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from skyhouse.errors import QueryError
 from skyhouse.query.bounds import mark_positive
+from skyhouse.query.engines import Engine, engine_named
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import Resolved, resolve
-from skyhouse.query.route import Engine, engine_named
 from skyhouse.query.rules.calls import filtered_windows, functions, wraps
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups

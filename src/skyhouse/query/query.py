@@ -16,13 +16,13 @@ from skyhouse.columns import Column, columns_of
 from skyhouse.errors import InputError, MissingPackage, SkyhouseError
 from skyhouse.query import display, verbs
 from skyhouse.query.answer import Answer
+from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Job, Progress
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import Dialect, parse
 from skyhouse.query.relation import Tables
 from skyhouse.query.resolve import resolve
-from skyhouse.query.route import engine_named
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-from skyhouse.errors import InputError, did_you_mean
 from skyhouse.query.costs import Prediction
+from skyhouse.query.engines import Engine, engine_named
 
-__all__ = ["ENGINES", "Engine", "Offer", "Route", "engine_named", "route"]
+__all__ = ["Offer", "Route", "route", "told"]
 
-Engine = Literal["duckdb", "spark"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
 # Another engine than the embedded one has to be clearly faster: predictions are that coarse.
 _SHARE, _SECONDS = 0.8, 0.3
 
@@ -37,20 +34,6 @@ class Route:
     def prediction(self, engine: str) -> Prediction | None:
         """Return what was predicted of an engine; None where it cannot run the query."""
         return next((offer.prediction for offer in self.offers if offer.engine == engine), None)
-
-
-def engine_named(name: str | None) -> Engine | None:
-    """Return the engine of a name, or None for None and "auto": to be picked.
-
-    Raises InputError for another name.
-    """
-    if name is None or name == "auto":
-        return None
-    for known in ENGINES:
-        if name == known:
-            return known
-    hint = did_you_mean(name, ENGINES)
-    raise InputError(f"no engine {name!r}{hint}; there is {', '.join(ENGINES)}, and auto")
 
 
 def route(wanted: str | None, offers: Sequence[Offer]) -> Route:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from skyhouse.lake.footers import Footers
 from skyhouse.query.costs import DUCKDB, SPARK, Profile, Rates, predict
+from skyhouse.query.engines import ENGINES, Engine
 from skyhouse.query.estimate import Estimate, estimate
 from skyhouse.query.resolve import Resolved
-from skyhouse.query.route import ENGINES, Engine, Offer, Route, route
+from skyhouse.query.route import Offer, Route, route
 from skyhouse.session.statistics import LakeStatistics
 from skyhouse.session.tables import LakeTables
 from skyhouse.settings import Settings

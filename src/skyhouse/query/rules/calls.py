@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from skyhouse.query.bounds import is_positive
+from skyhouse.query.engines import Engine
 from skyhouse.query.functions import FUNCTIONS, Function
 from skyhouse.query.kinds import INTEGERS, cast, common, kind, with_kind
-from skyhouse.query.route import Engine
 from skyhouse.query.rules.rule import call_of, constant, filled, firm, is_number, operand
 
 __all__ = ["filtered_windows", "functions", "wraps"]

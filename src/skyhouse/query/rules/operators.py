@@ -8,8 +8,8 @@ import struct
 from sqlglot import exp
 
 from skyhouse.query.bounds import is_positive
+from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, kind, with_kind
-from skyhouse.query.route import Engine
 from skyhouse.query.rules.rule import call_of, constant, firm, is_number, operand
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import kind
-from skyhouse.query.route import Engine
 from skyhouse.query.rules.rule import hard, is_number
 
 __all__ = ["orders", "outputs", "picked_groups"]

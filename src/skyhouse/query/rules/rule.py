@@ -9,9 +9,9 @@ from functools import cache
 from sqlglot import exp, parse_one
 
 from skyhouse.errors import QueryError
+from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import cast, kind, with_kind
 from skyhouse.query.parse import Dialect
-from skyhouse.query.route import Engine
 
 __all__ = ["Rule", "Step", "call_of", "constant", "filled", "firm", "hard", "is_number", "operand"]
 
