@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from skyhouse.errors import QueryError
-from skyhouse.query.kinds import family
+from skyhouse.query.kinds import family, is_nested
 from skyhouse.query.parse import fault, written
 
 __all__ = ["CLAUSES", "Clause", "only", "shown", "word"]
@@ -41,12 +41,16 @@ def shown(node: exp.Expr) -> str:
     for column in plain.find_all(exp.Column):
         column.set("table", None)
         column.this.set("quoted", False)
+    for dot in plain.find_all(exp.Dot):
+        dot.expression.set("quoted", False)
     text = written(plain)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def word(name: str) -> str:
     """Return what a message calls a kind."""
+    if is_nested(name):
+        return name.partition("<")[0]
     return _WORDS.get(family(name), name or "value")
 
 

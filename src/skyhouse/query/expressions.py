@@ -11,10 +11,10 @@ from sqlglot import exp
 
 from skyhouse.columns import Column
 from skyhouse.errors import QueryError
-from skyhouse.query import units
+from skyhouse.query import nested, units
 from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
-from skyhouse.query.kinds import INTEGERS, common, family, kind, type_name, with_kind
+from skyhouse.query.kinds import INTEGERS, common, family, is_nested, kind, type_name, with_kind
 from skyhouse.query.parse import fault
 from skyhouse.query.scope import AskQuery, Scope
 
@@ -31,13 +31,14 @@ def _constant(name: str) -> Callable[..., str]:
 class Expressions:
     """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one.
 
-    `windows` are the names of the WINDOW clause.
+    `windows` are the names of the WINDOW clause, `parameters` those of the lambdas around, in lower case.
     """
 
     scope: Scope
     ask: AskQuery
     aggregates: bool = False
     windows: list[str] = field(default_factory=list)
+    parameters: dict[str, exp.Expr] = field(default_factory=dict)
     clause: Clause = field(default_factory=lambda: CLAUSES["SELECT"])
 
     def condition(self, holder: exp.Expr, clause: str, key: str = "this") -> None:
@@ -107,8 +108,13 @@ class Expressions:
     def _column(self, node: exp.Column) -> str:
         if "column" in node.meta:
             return kind(node)  # written out from *, and so known already
+        if (fields := nested.dotted(self, node)) is not None:
+            node.replace(fields)
+            return self.visit(fields)
         if isinstance(node.this, exp.Star) or node.args.get("catalog"):
             raise fault(QueryError, f"{shown(node)} cannot be used here", node)
+        if not node.table and (of_lambda := nested.parameter(self, node)) is not None:
+            return of_lambda
         found = self.scope.find(node)
         if found is None and not node.table and self.clause.aliases:
             alias = self.scope.aliases.get(node.name.lower())
@@ -189,6 +195,8 @@ class Expressions:
         left, right = family(kind(a)), family(kind(b))
         if left == right or {left, right} & {"", "null"}:
             return
+        if is_nested(left) and common(kind(a), kind(b)) is not None:
+            return
         for text, other in ((a, right), (b, left)):
             if isinstance(text, exp.Literal) and text.is_string and other == "time":
                 return
@@ -253,12 +261,16 @@ class Expressions:
         return "bool"
 
     def _text(self, node: exp.Expr, where: str) -> None:
-        if (found := self.visit(node)) not in ("string", "null", ""):
-            raise fault(QueryError, f"{where} takes texts, and {shown(node)} is a {word(found)}; cast it", node)
+        self.visit(node)
+        _check_text(node, where)
 
-    def _join(self, node: exp.Binary) -> str:
+    def _join(self, node: exp.DPipe) -> str:
+        self.visit(node.left)
+        self.visit(node.right)
+        if (lists := nested.joined(self, node)) is not None:
+            return lists
         for side in (node.left, node.right):
-            self._text(side, "||")
+            _check_text(side, "||")
         return "string"
 
     def _case(self, node: exp.Case) -> str:
@@ -301,6 +313,9 @@ class Expressions:
         wanted = type_name(node.to)
         if wanted is None or node.args.get("format"):
             raise fault(QueryError, f"no type {node.to.sql(dialect='duckdb')} in the language", node)
+        if is_nested(found) or is_nested(wanted):
+            nested.check_nested_cast(node, found, wanted)
+            return wanted
         a, b = family(found), family(wanted)
         if ("binary" in (a, b) and a != b) or {a, b} in ({"number", "time"}, {"bool", "time"}):
             raise fault(QueryError, f"{shown(node.this)} is a {word(found)}, which cannot be cast to {wanted}", node)
@@ -363,10 +378,21 @@ class Expressions:
         exp.TryCast: _cast,
         exp.Subquery: _scalar,
         exp.Exists: _exists,
+        exp.Dot: nested.field,
+        exp.Bracket: nested.item,
+        exp.Array: nested.list_literal,
+        exp.Struct: nested.struct_literal,
+        exp.Identifier: nested.name,
         exp.Anonymous: called,
         exp.Filter: filtered,
         exp.Window: windowed,
     }
+
+
+def _check_text(node: exp.Expr, where: str) -> None:
+    # A side's node may be another than the one visited: a name becomes its column.
+    if (found := kind(node)) not in ("string", "null", ""):
+        raise fault(QueryError, f"{where} takes texts, and {shown(node)} is a {word(found)}; cast it", node)
 
 
 def _sign(node: exp.Expr) -> str:

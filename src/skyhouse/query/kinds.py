@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from skyhouse.columns import field_types, item_type
+from skyhouse.columns import field_types, item_type, list_type, struct_type
 
-__all__ = ["FLOATS", "INTEGERS", "cast", "common", "data_type", "family", "kind", "type_name", "with_kind"]
+__all__ = [
+    "FLOATS",
+    "INTEGERS",
+    "cast",
+    "common",
+    "data_type",
+    "family",
+    "is_nested",
+    "kind",
+    "settled",
+    "type_name",
+    "with_kind",
+]
 
 INTEGERS = frozenset({"int8", "uint8", "int16", "int32", "int64"})
 FLOATS = frozenset({"float32", "float64"})
@@ -47,12 +59,21 @@ def with_kind(node: exp.Expr, name: str) -> exp.Expr:
     return node
 
 
+def is_nested(name: str) -> bool:
+    """Whether a kind is a list or a struct."""
+    return name.startswith(("list<", "struct<"))
+
+
 def family(name: str) -> str:
     """Return what a kind is compared as: "number", "string", "bool", "time", or the kind itself.
 
-    >>> family("int8"), family("date")
-    ('number', 'time')
+    >>> family("int8"), family("date"), family("list<int8>")
+    ('number', 'time', 'list<number>')
     """
+    if (item := item_type(name)) is not None:
+        return list_type(family(item))
+    if (fields := field_types(name)) is not None:
+        return struct_type((field.lower(), family(inner)) for field, inner in fields)
     if name in INTEGERS or name in FLOATS:
         return "number"
     return "time" if name in ("date", "timestamp") else name
@@ -61,10 +82,13 @@ def family(name: str) -> str:
 def common(*names: str) -> str | None:
     """Return the kind that all kinds become together, or None where they do not go together.
 
-    Integers become the widest of them; a mix of 32-bit floats with anything else becomes float64.
+    Integers become the widest of them; a mix of 32-bit floats with anything else becomes float64. Lists become a list
+    of what their items become, structs of the same fields a struct.
 
     >>> common("int32", "int64"), common("float32", "int32"), common("float32", "null")
     ('int64', 'float64', 'float32')
+    >>> common("list<int32>", "list<float32>", "list<null>")
+    'list<float64>'
     >>> common("int32", "string") is None
     True
     """
@@ -81,7 +105,33 @@ def common(*names: str) -> str | None:
         return "float64"
     if found == {"date", "timestamp"}:
         return "timestamp"
-    return None
+    return _common_nested(found) if all(map(is_nested, found)) else None
+
+
+def _common_nested(found: set[str]) -> str | None:
+    ordered = sorted(found)
+    items = [item_type(name) for name in ordered]
+    fields = [field_types(name) or () for name in ordered]
+    if all(item is not None for item in items):
+        item = common(*(item for item in items if item is not None))
+        return None if item is None else list_type(item)
+    if any(item is not None for item in items) or len({tuple(n.lower() for n, _ in one) for one in fields}) > 1:
+        return None
+    met = [(column[0][0], common(*(inner for _, inner in column))) for column in zip(*fields, strict=True)]
+    return None if any(inner is None for _, inner in met) else struct_type((name, inner or "") for name, inner in met)
+
+
+def settled(name: str) -> str:
+    """Return a kind as a result's type: what holds only NULLs is a text.
+
+    >>> settled("list<null>"), settled("int64")
+    ('list<string>', 'int64')
+    """
+    if (item := item_type(name)) is not None:
+        return list_type(settled(item))
+    if (fields := field_types(name)) is not None:
+        return struct_type((field, settled(inner)) for field, inner in fields)
+    return "string" if name == "null" else name
 
 
 def data_type(name: str) -> exp.DataType | None:
@@ -101,7 +151,14 @@ def data_type(name: str) -> exp.DataType | None:
 
 def type_name(data_type: exp.DataType) -> str | None:
     """Return the kind of sqlglot's type, or None for a type that the language lacks."""
-    return None if data_type.expressions else _NAMES.get(data_type.this)
+    inside = data_type.expressions
+    if data_type.this == exp.DType.ARRAY and len(inside) == 1 and not data_type.args.get("values"):
+        item = type_name(inside[0])
+        return None if item is None else list_type(item)
+    if data_type.this == exp.DType.STRUCT and all(isinstance(part, exp.ColumnDef) for part in inside):
+        fields = [(part.name, type_name(part.args["kind"])) for part in inside]
+        return struct_type((n, t) for n, t in fields if t) if all(t for _, t in fields) else None
+    return None if inside else _NAMES.get(data_type.this)
 
 
 def cast(node: exp.Expr, name: str) -> exp.Expr:

@@ -24,9 +24,11 @@ from sqlglot.dialects.duckdb import DuckDB
 from skyhouse.errors import QueryError
 from skyhouse.query.bounds import mark_positive
 from skyhouse.query.engines import Engine, engine_named
+from skyhouse.query.kinds import settled
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import Resolved, resolve
 from skyhouse.query.rules.calls import filtered_windows, functions, wraps
+from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_orders
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups
 from skyhouse.query.rules.rule import Rule, Step
@@ -52,7 +54,7 @@ def lower_resolved(resolved: Resolved, engine: str, pretty: bool = False) -> Sta
         sql = lowered(resolved.tree, chosen).sql(dialect=_writer(chosen), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
-    columns = tuple(replace(c, type="string") if c.type == "null" else c for c in resolved.columns)
+    columns = tuple(replace(c, type=settled(c.type)) if "null" in c.type else c for c in resolved.columns)
     return Statement(sql, chosen, resolved.scans, columns)
 
 
@@ -90,11 +92,16 @@ def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None)
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _COMPARED = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Case)
 _CALLS = (exp.Anonymous,)
+_ORDERED = (exp.Ordered, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 _SHIFTS = (exp.BitwiseLeftShift, exp.BitwiseRightShift)
 
 PIPELINE: tuple[Rule, ...] = (
     Rule("casts", "a float is rounded to an integer; Spark's cast would cut", (exp.Cast, exp.TryCast), casts),
     Rule("comparisons", "numbers of two types meet as doubles, texts and times as times", _COMPARED, comparisons),
+    Rule("nested order", "NULLs inside come last; Spark has them first", _ORDERED, nested_orders),
+    Rule("lists", "items in their common type; CAST for literals", (exp.Array, exp.Struct), literals_of_lists),
+    Rule("items", "x[0] and what is out of range is NULL; Spark has other slices", (exp.Bracket, exp.Dot), items),
+    Rule("list joins", "a || b of lists", (exp.DPipe,), joins),
     Rule("arithmetic", "64 bits", (exp.Add, exp.Sub, exp.Mul, exp.Neg), arithmetic),
     Rule("division", "/ of doubles, // of integers, NULL by zero", (exp.Div, exp.IntDiv, exp.Mod, *_CALLS), division),
     Rule("bits", "64 bits", (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, *_SHIFTS), bits),

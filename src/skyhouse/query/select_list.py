@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from skyhouse.errors import QueryError, UnknownColumn, did_you_mean
 from skyhouse.query.clause import only
+from skyhouse.query.nested import own_name
 from skyhouse.query.parse import fault, written
 from skyhouse.query.scope import Scope
 
@@ -38,13 +39,12 @@ def name_items(node: exp.Select, scope: Scope) -> None:
     for item in node.expressions:
         if isinstance(item, exp.Alias):
             name, inner, given = item.alias, item.this, True
-        elif isinstance(item, exp.Column):
-            name, inner, given = scope.spelling(item), item, False
+        elif own := own_name(scope, item):
+            name, inner, given = own, item, False
         elif isinstance(item, (exp.Aliases, exp.PropertyEQ)):
             raise fault(QueryError, "this is not an expression of the language", item)
         else:
-            of_column = isinstance(item, exp.Cast) and isinstance(item.this, exp.Column)
-            text = scope.spelling(item.this) if of_column else written(item)
+            text = (own_name(scope, item.this) if isinstance(item, exp.Cast) else "") or written(item)
             name, inner, given = text if len(text) <= _LONGEST else f"column_{len(named) + 1}", item, False
         if not name:
             raise fault(QueryError, "a result column needs a name, and this one is empty", item)

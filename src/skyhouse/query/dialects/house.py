@@ -27,6 +27,8 @@ _KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if w
 class Dialect(DuckDB):
     """Skyhouse's own SQL, as sqlglot is told of it."""
 
+    INDEX_OFFSET = 0  # x[1] stays as it is written
+
     class Tokenizer(DuckDB.Tokenizer):
         HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
         KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}

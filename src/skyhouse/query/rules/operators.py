@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
-from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, kind, with_kind
+from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
 from skyhouse.query.rules.rule import call_of, constant, firm, is_number, operand
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
@@ -136,7 +136,7 @@ def _meet(nodes: list[exp.Expr]) -> None:
             _put(node, time)
         return
     wanted = common(*kinds)
-    if len(kinds) < 2 or wanted not in ("float64", "timestamp"):
+    if len(kinds) < 2 or wanted is None or not (wanted in ("float64", "timestamp") or is_nested(wanted)):
         return
     constants = [constant(node) for node in nodes]
     columns = {kind(node) for node, value in zip(nodes, constants, strict=True) if value is None}

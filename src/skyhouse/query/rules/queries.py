@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from skyhouse.query.engines import Engine
-from skyhouse.query.kinds import kind
+from skyhouse.query.kinds import is_nested, kind, settled
 from skyhouse.query.rules.rule import hard, is_number
 
 __all__ = ["orders", "outputs", "picked_groups"]
@@ -23,7 +23,8 @@ def outputs(node: exp.Expr, _engine: Engine) -> exp.Expr:
     for item in node.expressions:
         if isinstance(item, exp.Alias) and not isinstance(item.this, exp.Column) and _is_soft(item.this):
             found = kind(item.this)
-            item.set("this", hard(item.this, "string" if found == "null" and node.parent is None else found))
+            settle = is_nested(found) or (found == "null" and node.parent is None)
+            item.set("this", hard(item.this, settled(found) if settle else found))
     if (group := node.args.get("group")) is not None:
         # A bare number would be read as the place of a result column.
         group.set("expressions", [hard(k, kind(k)) if is_number(k) else k for k in group.expressions])
@@ -54,4 +55,6 @@ def _is_soft(node: exp.Expr) -> bool:
         return _is_soft(node.this)
     if kind(node) in ("", "string", "bool"):
         return False
+    if is_nested(kind(node)):
+        return settled(kind(node)) != kind(node)
     return isinstance(node, exp.Null) or (is_number(node) and kind(node) == "int64")
