@@ -73,7 +73,33 @@ PAIRS = [
     ("likes", r"plateifu LIKE '\-\_a%'", r"plateifu LIKE '-\_a%' ESCAPE '\'", r"plateifu LIKE '-\\_a%'"),
     ("likes", r"plateifu LIKE '\\-'", r"plateifu LIKE '\\-' ESCAPE '\'", r"plateifu LIKE '\\\\-'"),
     ("likes", "plateifu LIKE plateifu", "plateifu LIKE plateifu ESCAPE '\\'", "plateifu LIKE plateifu"),
+    ("lists", "[1, 2]", "CAST([1, 2] AS BIGINT[])", "CAST(ARRAY(1, 2) AS ARRAY<BIGINT>)"),
+    ("lists", "[x, 2.5]", "[CAST(x AS DOUBLE), 2.5]", "ARRAY(CAST(x AS DOUBLE), 2.5)"),
+    ("lists", "{'a': x}", "{'a': x}", "NAMED_STRUCT('a', x)"),
+    ("items", "[vel][1]", "LIST_EXTRACT([vel], 1)", "TRY_ELEMENT_AT(ARRAY(vel), 1)"),
+    ("items", "[vel][0]", "LIST_EXTRACT([vel], 0)", "TRY_ELEMENT_AT(ARRAY(vel), NULLIF(TRY_CAST(0 AS INT), 0))"),
+    ("items", "[vel][2:3]", "LIST_SLICE([vel], 2, 3)", "SLICE(ARRAY(vel), 2, 2)"),
+    ("items", "{'a': x}.A", "({'a': x}).\"a\"", "(STRUCT(x AS a)).`a`"),
+    (
+        "list joins",
+        "[x] || [y]",
+        "CASE WHEN NOT COALESCE([x], [y]) IS NULL THEN LIST_CONCAT([x], [y]) END",
+        (
+            "CASE WHEN NOT COALESCE(ARRAY(x), ARRAY(y)) IS NULL "
+            "THEN CONCAT(COALESCE(ARRAY(x), ARRAY()), COALESCE(ARRAY(y), ARRAY())) END"
+        ),
+    ),
+    (
+        "nested order",
+        "[x] < [y]",
+        "[x] < [y]",
+        (
+            "TRANSFORM(ARRAY(x), _r0 -> NAMED_STRUCT('n', _r0 IS NULL, 'v', _r0)) < "
+            "TRANSFORM(ARRAY(y), _r0 -> NAMED_STRUCT('n', _r0 IS NULL, 'v', _r0))"
+        ),
+    ),
     ("outputs", "1", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"),
+    ("outputs", "[]", "CAST([] AS TEXT[])", "CAST(ARRAY() AS ARRAY<STRING>)"),
     ("literals", "0.2", "0.2e0", "0.2e0"),
 ]
 

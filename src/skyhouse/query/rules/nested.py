@@ -54,7 +54,7 @@ def items(node: exp.Expr, engine: Engine) -> exp.Expr:
         return with_kind(call_of("list_extract", node.this, at), kind(node))
     place = constant(at)
     if place is None or place == 0:
-        at = call_of("nullif", exp.TryCast(this=at, to=exp.DataType.build("int")), exp.Literal.number(0))
+        at = call_of("nullif", exp.TryCast(this=at, to=exp.DataType.build("int"), safe=True), exp.Literal.number(0))
     elif abs(place) > _LARGEST_INDEX:
         at = exp.Cast(this=exp.Null(), to=exp.DataType.build("int"))
     return with_kind(call_of("try_element_at", node.this, at), kind(node))
@@ -66,6 +66,11 @@ def sliced(values: exp.Expr, first: exp.Expr | None, last: exp.Expr | None, engi
     last = last if last is not None else exp.Literal.number(-1)
     if engine == "duckdb":
         return call_of("list_slice", values, first, last)
+    low_place, high_place = constant(first), constant(last)
+    if low_place is not None and high_place is not None and min(low_place, high_place) >= 0:
+        start = max(low_place, 1)
+        bounds = (start, max(high_place - start + 1, 0))
+        return call_of("slice", values, *(exp.Literal.number(int(min(n, _LARGEST_INDEX))) for n in bounds))
     low, high = (
         filled(f"least(greatest(_1, -{_LARGEST_INDEX}), {_LARGEST_INDEX})", [bound]) for bound in (first, last)
     )
