@@ -198,7 +198,12 @@ class Expressions:
         if is_nested(left) and common(kind(a), kind(b)) is not None:
             return
         for text, other in ((a, right), (b, left)):
-            if isinstance(text, exp.Literal) and text.is_string and other == "time":
+            if not isinstance(text, exp.Literal) or not text.is_string:
+                continue
+            if other == "time":
+                return
+            if other == "bool" and text.name.lower() in ("true", "false"):
+                text.replace(with_kind(exp.Boolean(this=text.name.lower() == "true"), "bool"))
                 return
         hint = "cast one of them"
         problem = f"{shown(a)} is a {word(kind(a))} and {shown(b)} a {word(kind(b))}; {hint}"

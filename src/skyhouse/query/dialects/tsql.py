@@ -17,6 +17,7 @@ from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import TokenType
 
 from skyhouse.query.dialects.rewrite import Rewrite
+from skyhouse.query.dialects.skyserver import applied, constants, searches
 from skyhouse.query.dialects.tsql_calls import converted, functions, methods
 from skyhouse.query.dialects.tsql_clauses import hints, tables, tops, variables
 from skyhouse.query.dialects.tsql_operators import additions, casts, division, exclusive_or, types
@@ -64,13 +65,16 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("variables", "the language has none", (exp.Parameter, exp.SessionParameter), variables),
     Rewrite("hints", "an engine here finds its own way", (exp.Table, exp.Select), hints),
     Rewrite("tops", "TOP n is LIMIT n", (exp.Limit,), tops),
+    Rewrite("applied", "APPLY is a join", (exp.Join,), applied),
+    Rewrite("searches", "SkyServer's searches in FROM are queries", (exp.Table,), searches),
     Rewrite("tables", "databases and owners are not part of a table's name here", (exp.Table,), tables),
     Rewrite("methods", "dbo.f(x) is a function of SkyServer", (exp.Dot,), methods),
+    Rewrite("division", "an integer by an integer is an integer", (exp.Div,), division),
     Rewrite("converted", "CONVERT is a CAST with its parts turned round", (exp.Convert,), converted),
     Rewrite("types", "T-SQL's types in the language's words", (exp.Cast, exp.TryCast), types),
     Rewrite("casts", "a cast to an integer cuts, and does not round", (exp.Cast, exp.TryCast), casts),
+    Rewrite("constants", "SDSS's constants by their names", (exp.Anonymous,), constants),
     Rewrite("functions", "functions by the language's names", (exp.Anonymous,), functions),
     Rewrite("additions", "+ joins texts", (exp.Add,), additions),
     Rewrite("exclusive or", "^ is a power in the language", (exp.BitwiseXor,), exclusive_or),
-    Rewrite("division", "an integer by an integer is an integer", (exp.Div,), division),
 )

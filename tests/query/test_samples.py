@@ -1,0 +1,157 @@
+"""Queries that the archives publish, read in their dialects: each runs, or is refused for the reason that is listed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skyhouse.engine.duck import DuckEngine
+from skyhouse.errors import SkyhouseError, UnknownTable
+from skyhouse.query.lower import lower
+from skyhouse.query.parse import parse
+from skyhouse.settings import Settings
+from skyhouse.testing import shelve
+
+FOLDER = Path(__file__).parent / "samples"
+DIALECTS = {"sdss": "tsql", "gaia": "adql", "rubin": "adql"}
+ROWS = 400
+
+# What cannot run, and why. A sample that begins to run has to leave the list.
+REFUSED = {
+    "sdss: nearest match of a list of one's own": "keep the first by row_number",
+    "sdss: results into a table of one's own": "into",
+    "sdss: variables for flags": "variables are not read",
+    "sdss: random share of galaxies": "same rows each time",
+    "sdss: top percent": "TOP ... PERCENT is not read",
+    "sdss: url of a spectrum": "no function 'fGetUrlFitsSpectrum'",
+    "gaia: propagation by a function of the archive": "no function 'ESDC_EPOCH_PROP'",
+    "rubin: magnitudes by the archive's function": "no function 'scisql_nanojanskyToAbMag'",
+    "rubin: tables of the archive": "no table 'tap_schema.schemas'",
+}
+
+
+def samples():
+    for archive in DIALECTS:
+        parts = re.split(
+            r"^-- sample: (.*)\n", (FOLDER / f"{archive}.sql").read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        for title, text in zip(parts[1::2], parts[2::2], strict=True):
+            yield pytest.param(archive, title, text, id=f"{archive}: {title}")
+
+
+class Shelf:
+    """The tables that the samples read, with the columns' real names and a few hundred made-up rows."""
+
+    def __init__(self, folder):
+        self.known = {}
+        shared = {}
+        for line in (FOLDER / "tables.txt").read_text(encoding="utf-8").splitlines():
+            if line.startswith("#"):
+                continue
+            name, *columns = line.split()
+            columns = [one for column in columns for one in shared.get(column, [column])]
+            columns = [c.replace("*", band) for c in columns for band in ("ugriz" if "*" in c else "-")]
+            if name.startswith("@"):
+                shared[name] = columns
+            else:
+                self.known[name.lower()] = shelve(folder, name, made(name, columns))
+
+    def relation(self, name):
+        if name.lower() not in self.known:
+            raise UnknownTable(f"no table {name!r}")
+        return self.known[name.lower()]
+
+    def names(self):
+        return sorted(relation.name for relation in self.known.values())
+
+
+# Where a column lies; the others are magnitudes.
+RANGES = {
+    "ra": (184.9, 185.1),
+    "dec": (-0.6, -0.4),
+    "l": (302.9, 303),
+    "b": (-44, -43.95),
+    "parallax": (0.5, 20),
+    "parallax_error": (0.01, 0.1),
+    "parallax_over_error": (1, 100),
+    "z": (0, 0.6),
+    "distance": (0, 0.5),
+    "ruwe": (0.8, 1.6),
+    "e": (0, 1.2),
+    "pf": (0.2, 1),
+    "expmidptmjd": (59000, 60000),
+    "obsstartmjd": (59000, 60000),
+}
+NEAR = {"gaiadr": (81.28, -69.78), "public": (81.28, -69.78), "dp": (62, -37)}
+CODES = {"type": [3, 6], "mode": [1, 2], "class": ["GALAXY", "QSO", "STAR", "UNKNOWN"], "band": list("ugrizy")}
+
+
+def made(name, columns):
+    rng = np.random.default_rng(len(columns))
+    made = {}
+    for column in columns:
+        short, _, kind = column.partition(":")
+        low = short.lower()
+        if low in CODES:
+            made[short] = [CODES[low][n % len(CODES[low])] for n in rng.integers(0, 9, ROWS)]
+        elif kind == "i" and low.endswith("id"):
+            made[short] = np.arange(1000, 1000 + ROWS) if low != "thingid" else np.arange(ROWS) // 2
+        elif kind == "i":
+            made[short] = rng.integers(0, 4, ROWS) if "flag" not in low else rng.integers(0, 2**50, ROWS)
+        elif kind == "s":
+            made[short] = [f"Gaia DR3 {n}" if low == "designation" else f"a{n}" for n in range(ROWS)]
+        elif kind == "b":
+            made[short] = rng.random(ROWS) < 0.5
+        else:
+            made[short] = numbers(rng, name, low)
+    return pa.table(made)
+
+
+def numbers(rng, name, low):
+    centre = next((place for start, place in NEAR.items() if name.startswith(start)), None)
+    if centre is not None and low in ("ra", "coord_ra"):
+        return centre[0] + rng.normal(0, 0.05, ROWS)
+    if centre is not None and low in ("dec", "decl", "de", "coord_dec"):
+        return centre[1] + rng.normal(0, 0.05, ROWS)
+    if low == "z" and name.startswith("sdss.Photo"):
+        low = ""
+    return rng.uniform(*RANGES.get(low, (12, 24)), ROWS)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    return Shelf(tmp_path_factory.mktemp("archives"))
+
+
+@pytest.fixture(scope="module")
+def duck():
+    engine = DuckEngine(Settings())
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize(("archive", "title", "text"), list(samples()))
+def test_a_published_query_runs_or_is_refused_with_its_reason(archive, title, text, shelf, duck):
+    reason = REFUSED.get(f"{archive}: {title}")
+    if reason is not None:
+        with pytest.raises(SkyhouseError, match=re.escape(reason)) as caught:
+            lower(parse(text, DIALECTS[archive]), shelf, "duckdb")
+        assert re.match(r"line \d+, column \d+", str(caught.value))
+        return
+    statement = lower(parse(text, DIALECTS[archive]), shelf, "duckdb")
+    rows = duck.batches(statement).read_all()
+    assert rows.column_names == [column.name for column in statement.columns]
+    assert lower(parse(text, DIALECTS[archive]), shelf, "spark").sql
+
+
+def test_the_list_of_refused_names_samples_that_there_are():
+    assert set(REFUSED) <= {sample.id for sample in samples()}
+    assert {archive: sum(s.id.startswith(archive) for s in samples()) for archive in DIALECTS} == {
+        "sdss": 65,
+        "gaia": 22,
+        "rubin": 16,
+    }
