@@ -53,7 +53,14 @@ PAIRS = [
     ("functions", "ln(vel)", "LN((CASE WHEN vel > 0 THEN vel END))", "LN(vel)"),
     ("functions", "log(vel)", "LN((CASE WHEN vel > 0 THEN vel END))", "LN(vel)"),
     ("functions", "vel ^ 2", "POW(vel, 2e0)", "POW(vel, 2e0)"),
-    ("functions", "round(vel, 1)", "(ROUND(vel * 1e1) / 1e1)", "(ROUND(vel * 1e1) / 1e1)"),
+    (
+        "functions",
+        "round(vel, 1)",
+        "CASE WHEN ABS(vel) < 4503599627370496e0 THEN ROUND(vel * 1e1) / 1e1 ELSE vel END",
+        "CASE WHEN ABS(vel) < 4503599627370496e0 THEN ROUND(vel * 1e1) / 1e1 ELSE vel END",
+    ),
+    ("time sums", "day + 1", "(day + CAST(1 AS INT))", "(DATE_ADD(day, CAST(1 AS INT)))"),
+    ("time sums", "day - day", "(DATE_DIFF('day', day, day))", "(CAST(DATEDIFF(day, day) AS BIGINT))"),
     ("functions", "isnan(vel)", "ISNAN(vel)", "CASE WHEN NOT vel IS NULL THEN ISNAN(vel) END"),
     ("functions", "any_value(x)", "ANY_VALUE(x)", "ANY_VALUE(x, TRUE)"),
     (
@@ -228,6 +235,11 @@ def test_nan_in_gives_nan(lake, expression):
 CALLS = {
     "in_polygon": "in_polygon(flux, vel, 0, 0, 90, 0, 0, 90)",
     "count": "count(*)",
+    "date_part": "extract(year FROM day)",
+    "date_trunc": "date_trunc('month', day)",
+    "date_diff": "date_diff('week', day, day)",
+    "regexp_replace": r"regexp_replace(plateifu, '(g)[0-9]+', '\1', 'g')",
+    "position": "position('g' IN plateifu)",
     "corr": "corr(flux, vel)",
     "covar_samp": "covar_samp(flux, vel)",
     "covar_pop": "covar_pop(flux, vel)",
@@ -244,6 +256,11 @@ BY_KIND = {
     "integer": "x",
     "string": "plateifu",
     "bool": "good",
+    "time": "day",
+    "timestamp": "day",
+    "word": "'-'",
+    "pattern": "'(g)[0-9]+'",
+    "replacement": r"'\1'",
 }
 
 

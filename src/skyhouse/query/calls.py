@@ -9,14 +9,19 @@ from sqlglot import exp
 from skyhouse.errors import QueryError, UnknownFunction, did_you_mean
 from skyhouse.query.bounds import vouch
 from skyhouse.query.clause import Clause, shown, word
-from skyhouse.query.functions import FUNCTIONS, Function
+from skyhouse.query.functions import FUNCTIONS, HINTS, Function
 from skyhouse.query.functions.function import Given
-from skyhouse.query.kinds import INTEGERS, family, kind, with_kind
+from skyhouse.query.kinds import INTEGERS, cast, family, kind, with_kind
 from skyhouse.query.parse import fault
-from skyhouse.query.rules.rule import constant, filled
+from skyhouse.query.patterns import java_pattern, java_replacement
+from skyhouse.query.rules.rule import constant, filled, operand, text_of
+from skyhouse.query.spellings import plain
 
 if TYPE_CHECKING:
     from skyhouse.query.expressions import Expressions
+
+_BROUGHT = {"double": "float64", "integer": "int64", "timestamp": "timestamp"}
+_WRITTEN = ("word", "pattern", "replacement")
 
 __all__ = ["called", "filtered", "over_clause", "power", "windowed"]
 
@@ -30,10 +35,9 @@ def power(checked: Expressions, node: exp.Pow) -> str:
 
 def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str:
     """Check a call; `over` tells that it stands before OVER."""
-    name = str(node.this).lower()
-    function = FUNCTIONS.get(name)
-    if function is None:
-        raise fault(UnknownFunction, f"no function {node.this!r}{did_you_mean(name, FUNCTIONS)}", node)
+    plain(node)
+    function = _function(node)
+    name = function.name
     if function.group == "window" and not over:
         raise fault(QueryError, f"{name}() needs OVER (...)", node)
     if function.group == "aggregate" and not over:
@@ -48,17 +52,34 @@ def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str
     return _meant(checked, node, function) if function.meaning else found
 
 
+def _function(node: exp.Anonymous) -> Function:
+    """Return a call's function; the call gets the function's first name."""
+    name = str(node.this).lower()
+    function = FUNCTIONS.get(name)
+    if function is None:
+        hint = f"; {HINTS[name]}" if name in HINTS else did_you_mean(name, FUNCTIONS)
+        raise fault(UnknownFunction, f"no function {node.this!r}{hint}", node)
+    if function.same_as:
+        node.set("this", function.same_as)
+        function = FUNCTIONS[function.same_as]
+    return function
+
+
 def _meant(checked: Expressions, node: exp.Anonymous, function: Function) -> str:
     """Put in the place of a call, whose arguments are checked, what it is another way to write."""
     meaning = function.meaning
     if callable(meaning):
         try:
-            meaning = meaning([Given(kind(argument), constant(argument)) for argument in node.expressions])
+            meaning = meaning([Given(kind(a), constant(a), text_of(a)) for a in node.expressions])
         except QueryError as error:
             raise fault(QueryError, error.problem, node) from error
-    for argument in node.expressions:
-        argument.meta["checked"] = True
-    written_out = exp.Paren(this=filled(meaning, node.expressions))
+    arguments = []
+    for position, argument in enumerate(node.expressions):
+        asked = function.argument(position)
+        wanted = "timestamp" if asked == "time" and kind(argument) == "string" else _BROUGHT.get(asked, "")
+        arguments.append(cast(argument, wanted) if wanted and kind(argument) != "null" else argument)
+        arguments[-1].meta["checked"] = True
+    written_out = operand(filled(meaning, arguments))
     for part in written_out.walk(prune=lambda one: bool(one.meta.get("checked"))):
         if isinstance(part, exp.Anonymous) and part.name == "sqrt":
             vouch(part.expressions[0])
@@ -88,6 +109,11 @@ def _arguments(checked: Expressions, node: exp.Anonymous, function: Function) ->
         checked.visit(argument)
     for position, argument in enumerate(holder.expressions):
         _fits(argument, function.argument(position), function)
+    if (order := node.args.get("order")) is not None:
+        if not function.sorts:
+            raise fault(QueryError, f"{function.name} takes no ORDER BY", node)
+        for term in order.expressions:
+            checked.visit(term.this)
     return _result(checked, holder.expressions, function)
 
 
@@ -96,6 +122,8 @@ def _result(checked: Expressions, arguments: list[exp.Expr], function: Function)
     if same:
         together = checked.together(same, function.name)
         return together if function.result == "same" else function.result
+    if function.result == "list":
+        return f"list<{kind(arguments[0])}>"
     if function.result not in ("first", "same"):
         return function.result
     if function.argument(0) != "number":
@@ -110,9 +138,14 @@ def _fits(node: exp.Expr, asked: str, function: Function) -> None:
         if not isinstance(number, exp.Literal) or number.is_string:
             raise fault(QueryError, f"{function.signature}: a number has to be written here", node)
         return
+    if asked in _WRITTEN:
+        _written(node, asked, function)
+        return
     if found in ("", "null") or asked in ("any", "same"):
         return
-    wanted = {"double": "number", "number": "number", "integer": "number"}.get(asked, asked)
+    if asked == "time" and text_of(node) is not None:
+        return
+    wanted = {"double": "number", "number": "number", "integer": "number", "timestamp": "time"}.get(asked, asked)
     if family(found) != wanted or (asked == "integer" and found not in INTEGERS):
         problem = f"{shown(node)} is a {word(found)} ({found})"
         if asked == "string":
@@ -120,16 +153,31 @@ def _fits(node: exp.Expr, asked: str, function: Function) -> None:
         raise fault(QueryError, f"{function.signature} takes another type here: {problem}", node)
 
 
+def _written(node: exp.Expr, asked: str, function: Function) -> None:
+    text, call = text_of(node), node.parent
+    if text is None or call is None:
+        raise fault(QueryError, f"{function.signature}: a text has to be written here", node)
+    try:
+        if asked == "pattern":
+            java_pattern(text)
+        elif asked == "replacement":
+            java_replacement(text, text_of(call.expressions[1]) or "")
+    except QueryError as error:
+        raise fault(QueryError, error.problem, call) from error
+    if function.name == "regexp_replace" and asked == "word" and text != "g":
+        raise fault(QueryError, "regexp_replace replaces all that fits: its fourth argument is 'g'", call)
+
+
 def filtered(checked: Expressions, node: exp.Filter, over: bool = False) -> str:
     """Check an aggregate with FILTER; `over` tells that it stands before OVER."""
-    call = node.this
+    call = plain(node.this)
     function = FUNCTIONS.get(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
     if not isinstance(call, exp.Anonymous) or function is None or function.group != "aggregate":
         if isinstance(call, exp.Anonymous) and function is None:
             called(checked, call)
         raise fault(QueryError, "FILTER belongs to an aggregate function", node)
     found = called(checked, call, over)
-    with_kind(call, found)
+    with_kind(node.this, found)
     if not over:
         node.meta["aggregate"] = True
     with checked.within(Clause("FILTER", aliases=checked.clause.aliases)):
@@ -141,7 +189,7 @@ def windowed(checked: Expressions, node: exp.Window) -> str:
     """Check a window function."""
     if not checked.clause.windows:
         raise fault(QueryError, f"a window function cannot stand in {checked.clause.name}; use QUALIFY", node)
-    call = node.this
+    call = plain(node.this)
     if isinstance(call, exp.Filter):
         found = filtered(checked, call, over=True)
     elif isinstance(call, exp.Anonymous):

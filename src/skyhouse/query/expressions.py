@@ -14,9 +14,11 @@ from skyhouse.errors import QueryError
 from skyhouse.query import nested, units
 from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
+from skyhouse.query.intervals import TIMES, interval, time_sum
 from skyhouse.query.kinds import INTEGERS, common, family, is_nested, kind, type_name, with_kind
 from skyhouse.query.parse import fault
 from skyhouse.query.scope import AskQuery, Scope
+from skyhouse.query.spellings import plain
 
 __all__ = ["Expressions"]
 
@@ -100,7 +102,11 @@ class Expressions:
             raise fault(QueryError, f"{where} takes a condition, and {shown(node)} is a {word(found)}", node)
 
     def _number(self, node: exp.Expr, where: str) -> str:
-        found = self.visit(node)
+        self.visit(node)
+        return self._numeric(node, where)
+
+    def _numeric(self, node: exp.Expr, where: str) -> str:
+        found = kind(node)
         if found not in ("", "null") and family(found) != "number":
             raise fault(QueryError, f"{where} takes numbers, and {shown(node)} is a {word(found)}", node)
         return found
@@ -123,6 +129,8 @@ class Expressions:
                 node.replace(inner)
                 with self.within(replace(self.clause, aliases=False)):
                     return self.visit(inner)
+        if found is None and (moment := plain(node)) is not node:
+            return self.visit(moment)
         if found is None:
             if not node.table and node.name.lower() in self.scope.aliases:
                 problem = (
@@ -161,8 +169,10 @@ class Expressions:
         return "int64" if found in INTEGERS else "float64"
 
     def _arithmetic(self, node: exp.Binary) -> str:
+        if TIMES & {self.visit(node.left), self.visit(node.right)}:
+            return time_sum(node)
         sign = _sign(node)
-        left, right = self._number(node.left, sign), self._number(node.right, sign)
+        left, right = self._numeric(node.left, sign), self._numeric(node.right, sign)
         known = [k for k in (left, right) if k not in ("", "null")]
         return "int64" if known and all(k in INTEGERS for k in known) else "float64"
 
@@ -340,6 +350,12 @@ class Expressions:
         self.ask(inner, self.scope, self.scope.ctes)
         return "bool"
 
+    def _spelled(self, node: exp.Expr) -> str:
+        return self.visit(plain(node))
+
+    def _interval(self, node: exp.Interval) -> str:
+        return interval(self.visit, node)
+
     _handlers: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
         exp.Column: _column,
         exp.Literal: _literal,
@@ -389,6 +405,10 @@ class Expressions:
         exp.Struct: nested.struct_literal,
         exp.Identifier: nested.name,
         exp.Anonymous: called,
+        exp.Extract: _spelled,
+        exp.WithinGroup: _spelled,
+        exp.RegexpLike: _spelled,
+        exp.Interval: _interval,
         exp.Filter: filtered,
         exp.Window: windowed,
     }

@@ -32,6 +32,7 @@ from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups
 from skyhouse.query.rules.rule import Rule, Step
+from skyhouse.query.rules.times import fix_moment, time_sums
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect as Writer
@@ -69,6 +70,7 @@ def _writer(engine: Engine) -> type[Writer]:
 def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:
     """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
     mark_positive(tree)
+    fix_moment(tree)
     steps: dict[type[exp.Expr], list[Step]] = {}
     for rule in PIPELINE if rules is None else rules:
         for node_type in rule.nodes:
@@ -102,6 +104,7 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("lists", "items in their common type; CAST for literals", (exp.Array, exp.Struct), literals_of_lists),
     Rule("items", "x[0] and what is out of range is NULL; Spark has other slices", (exp.Bracket, exp.Dot), items),
     Rule("list joins", "a || b of lists", (exp.DPipe,), joins),
+    Rule("time sums", "each engine has its own functions for them", (exp.Add, exp.Sub), time_sums),
     Rule("arithmetic", "64 bits", (exp.Add, exp.Sub, exp.Mul, exp.Neg), arithmetic),
     Rule("division", "/ of doubles, // of integers, NULL by zero", (exp.Div, exp.IntDiv, exp.Mod, *_CALLS), division),
     Rule("bits", "64 bits", (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, *_SHIFTS), bits),

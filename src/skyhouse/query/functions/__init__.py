@@ -14,7 +14,11 @@ number     an integer as a 64-bit integer, another number as a double
 integer    an integer, as a 64-bit integer
 string     a text
 bool       a truth value
+time       a date or timestamp as it is, a text in quotes as a timestamp
+timestamp  a date or timestamp, as a timestamp
 constant   a number written in the query
+word       a text written in the query
+pattern    a regular expression written in the query; its replacement
 =========  =====================================================================
 
 A `result` is a kind, or "first" (the kind that the first argument has been brought to) or "same".
@@ -29,23 +33,30 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from skyhouse.query.functions.aggregates import aggregate_functions
+from skyhouse.query.functions.bits import bit_functions
 from skyhouse.query.functions.choices import choice_functions
 from skyhouse.query.functions.elsewhere import elsewhere_functions
 from skyhouse.query.functions.function import Function
+from skyhouse.query.functions.hints import HINTS
 from skyhouse.query.functions.numbers import number_functions
+from skyhouse.query.functions.regexps import regexp_functions
 from skyhouse.query.functions.sky import sky_functions
 from skyhouse.query.functions.texts import text_functions
+from skyhouse.query.functions.times import time_functions
 from skyhouse.query.functions.windows import window_functions
 
-__all__ = ["FUNCTIONS", "Function"]
+__all__ = ["FUNCTIONS", "HINTS", "Function"]
 
 _LISTED = (
     *aggregate_functions(),
+    *bit_functions(),
     *choice_functions(),
     *elsewhere_functions(),
     *number_functions(),
     *sky_functions(),
+    *regexp_functions(),
     *text_functions(),
+    *time_functions(),
     *window_functions(),
 )
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({function.name: function for function in _LISTED})

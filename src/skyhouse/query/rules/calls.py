@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from sqlglot import exp
 
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.functions import FUNCTIONS, Function
 from skyhouse.query.kinds import INTEGERS, cast, common, kind, with_kind
-from skyhouse.query.rules.rule import call_of, constant, filled, firm, is_number, operand
+from skyhouse.query.patterns import java_pattern, java_replacement
+from skyhouse.query.rules.ordered import array_agg, modes, string_agg
+from skyhouse.query.rules.rule import call_of, constant, filled, firm, is_number, text_of
 
 __all__ = ["filtered_windows", "functions", "wraps"]
 
@@ -19,26 +24,23 @@ _POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})
 def functions(node: exp.Expr, engine: Engine) -> exp.Expr:
     """Put in what the list of functions says."""
     function = FUNCTIONS.get(str(node.this).lower()) if isinstance(node, exp.Anonymous) else None
-    if function is None or "kind" not in node.meta:
+    if function is None or not isinstance(node, exp.Anonymous) or "kind" not in node.meta:
         return node
     result = kind(node)
     safe = all(map(is_positive, node.expressions))
     _bring(node, function)
     arguments = node.expressions
-    if function.name == "round":
-        return with_kind(_rounded(arguments), result)
-    if function.name == "concat" and engine == "spark":
-        empty = exp.Literal.string("")
-        node.set("expressions", [call_of("coalesce", argument, empty.copy()) for argument in arguments])
-        return node
+    if function.name in _MADE:
+        return with_kind(_MADE[function.name](node, engine), result)
     if function.name in ("power", "pow") and is_number(arguments[1]) and float(arguments[1].name).is_integer():
         return with_kind(call_of("pow", *arguments), result)
     text = "" if function.name in _POSITIVE and safe else function.call(engine)
     if function.brief and len(arguments) < len(function.arguments):
         text = function.brief
-    call = filled(text, arguments) if text else node
+    call, *others = [filled(part, arguments) for part in text.split(";")] if text else [node]
     if wrap := function.wrap(engine, result):
         call.meta["wrap"] = wrap
+        call.meta["others"] = others
     return with_kind(call, result)
 
 
@@ -47,10 +49,21 @@ def filtered_windows(node: exp.Expr, engine: Engine) -> exp.Expr:
     if engine != "spark" or not isinstance(node.parent, exp.Window):
         return node
     condition, call = node.expression.this, node.this
-    argument = call.expressions[0]
-    value = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument
-    call.set("expressions", [exp.Case(ifs=[exp.If(this=condition, true=value)]), *call.expressions[1:]])
+    for part in (call, *call.meta.get("others", ())):
+        argument = _value_of(part)
+        only = exp.Case(ifs=[exp.If(this=condition.copy(), true=exp.Null())])
+        argument.replace(only)
+        only.args["ifs"][0].set("true", exp.Literal.number(1) if isinstance(argument, exp.Star) else argument)
     return with_kind(call, kind(node))
+
+
+def _value_of(call: exp.Expr) -> exp.Expr:
+    """Return what an aggregate looks at."""
+    if isinstance(call, exp.WithinGroup) and str(call.this.this).lower() != "listagg":
+        first: exp.Expr = call.expression.expressions[0].this
+        return first
+    argument: exp.Expr = (call.this if isinstance(call, exp.WithinGroup) else call).expressions[0]
+    return argument
 
 
 def wraps(node: exp.Expr, _engine: Engine) -> exp.Expr:
@@ -61,7 +74,20 @@ def wraps(node: exp.Expr, _engine: Engine) -> exp.Expr:
     around = isinstance(node.parent, (exp.Filter, exp.Window)) and node.arg_key == "this"
     if around or not call.meta.get("wrap"):
         return node
-    return with_kind(filled(call.meta.pop("wrap"), [node]), kind(node))
+    wrap, others = call.meta.pop("wrap"), call.meta.pop("others", [])
+    return with_kind(filled(wrap, [node, *(_around(node, call, other) for other in others)]), kind(node))
+
+
+def _around(node: exp.Expr, call: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """Return another part of an aggregate with the FILTER and OVER that go around its first."""
+    if node is call:
+        return other
+    outer = node.copy()
+    inner = outer
+    while type(inner.this) in (exp.Filter, exp.Window):
+        inner = inner.this
+    inner.set("this", other)
+    return outer
 
 
 def _bring(node: exp.Expr, function: Function) -> None:
@@ -79,19 +105,60 @@ def _bring(node: exp.Expr, function: Function) -> None:
             asked = "int64" if kind(argument) in INTEGERS else "float64"
         elif asked == "same":
             asked = together or ""
+        elif asked == "time":
+            asked = "timestamp" if kind(argument) == "string" else "any"
         asked = {"double": "float64", "integer": "int64"}.get(asked, asked)
-        fixed = asked in ("any", "constant", "", "null") or kind(argument) in ("null", "")
+        fixed = asked in ("any", "constant", "word", "pattern", "replacement", "", "null") or kind(argument) in (
+            "null",
+            "",
+        )
         value = argument if fixed else cast(argument, asked)
-        brought.append(firm(value) if function.result in ("first", "same") and asked != "constant" else value)
+        wide = asked == "int64" or (function.result in ("first", "same") and asked != "constant")
+        brought.append(firm(value) if wide else value)
     holder.set("expressions", brought)
 
 
-def _rounded(arguments: list[exp.Expr]) -> exp.Expr:
+def _rounded(node: exp.Anonymous, _engine: Engine) -> exp.Expr:
+    arguments = node.expressions
     places = int(constant(arguments[1]) or 0) if len(arguments) > 1 else 0
     if places == 0:
         return call_of("round", arguments[0])
     # Spelled out, for the engines' own two-argument forms round different numbers (a double and its decimal text).
-    scale = exp.Literal.number(f"1e{abs(places)}")
-    there, back = (exp.Mul, exp.Div) if places > 0 else (exp.Div, exp.Mul)
-    scaled = call_of("round", there(this=operand(arguments[0]), expression=scale))
-    return exp.Paren(this=back(this=scaled, expression=scale.copy()))
+    there, back = ("*", "/") if places > 0 else ("/", "*")
+    # From 2^52 on a double has no decimals, and the product might overflow.
+    bound = "4503599627370496e0" if places > 0 else "CAST('Infinity' AS DOUBLE)"
+    scale = f"1e{abs(places)}"
+    text = f"CASE WHEN abs(_1) < {bound} THEN round(_1 {there} {scale}) {back} {scale} ELSE _1 END"
+    return filled(text, arguments[:1])
+
+
+def _joined(node: exp.Anonymous, engine: Engine) -> exp.Expr:
+    if engine == "spark":
+        empty = exp.Literal.string("")
+        node.set("expressions", [call_of("coalesce", argument, empty.copy()) for argument in node.expressions])
+    return node
+
+
+def _patterned(node: exp.Anonymous, engine: Engine) -> exp.Expr:
+    function = FUNCTIONS[str(node.this).lower()]
+    arguments = [argument.copy() for argument in node.expressions]
+    if engine == "spark":
+        pattern = text_of(arguments[1]) or ""
+        arguments[1] = exp.Literal.string(java_pattern(pattern))
+        if function.name == "regexp_replace":
+            arguments[2] = exp.Literal.string(java_replacement(text_of(arguments[2]) or "", pattern))
+    brief = function.brief if len(arguments) < len(function.arguments) else ""
+    text = brief or function.call(engine)
+    return filled(text, arguments) if text else call_of(function.name, *arguments)
+
+
+_MADE: Mapping[str, Callable[[exp.Anonymous, Engine], exp.Expr]] = MappingProxyType(
+    {
+        "array_agg": array_agg,
+        "concat": _joined,
+        "mode": modes,
+        "round": _rounded,
+        "string_agg": string_agg,
+        **dict.fromkeys(("regexp_matches", "regexp_count", "regexp_extract", "regexp_replace"), _patterned),
+    }
+)

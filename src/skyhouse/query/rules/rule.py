@@ -13,7 +13,7 @@ from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import cast, kind, with_kind
 from skyhouse.query.parse import Dialect
 
-__all__ = ["Rule", "Step", "call_of", "constant", "filled", "firm", "hard", "is_number", "operand"]
+__all__ = ["Rule", "Step", "call_of", "constant", "filled", "firm", "hard", "is_number", "operand", "text_of"]
 
 Step = Callable[[exp.Expr, Engine], exp.Expr]
 
@@ -49,6 +49,13 @@ def constant(node: exp.Expr) -> float | None:
         inner = constant(node.this)
         return inner if inner is None or isinstance(node, exp.Paren) else -inner
     return float(node.name) if is_number(node) else None
+
+
+def text_of(node: exp.Expr) -> str | None:
+    """Return the value of a text that is written in the query."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node.name if isinstance(node, exp.Literal) and node.is_string else None
 
 
 def firm(node: exp.Expr) -> exp.Expr:
