@@ -33,6 +33,9 @@ BLOCK = re.compile(
 # A developer's own settings must not change what the tests see.
 for _name in [n for n in os.environ if n.startswith("SKYHOUSE_") and n != "SKYHOUSE_REAL_DATA"]:
     del os.environ[_name]
+# What queries teach stays out of the developer's home.
+_STATE = tempfile.TemporaryDirectory(prefix="skyhouse-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 # A machine whose host name does not resolve can still run Spark.
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 # Pictures are drawn to files, whatever display there is.

@@ -25,7 +25,8 @@ class Settings:
     `engine`: "auto", "duckdb" or "spark". `workers`: processes of the local pool. `threads`: DuckDB's threads;
     `memory_limit` and `spill_folder` are DuckDB's too. `time_limit`: seconds that a query may take, 0 for no limit.
     `spark_master` is any master URL ("local[*]", "spark://host:7077"), `spark_memory` the driver's memory,
-    `spark_conf` further Spark properties.
+    `spark_conf` further Spark properties. `fallback`: where a query goes that DuckDB gives up for want of memory or
+    time: "spark", "none", or "auto", which is Spark where `spark_master` is set or Spark is running already.
     """
 
     engine: str = "auto"
@@ -36,6 +37,7 @@ class Settings:
     time_limit: float = 0.0
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
+    fallback: str = "auto"
     spark_conf: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -85,6 +87,10 @@ def _checked(name: str, value: Any) -> Any:
     if name == "engine":
         if value not in ("auto", "duckdb", "spark"):
             raise SettingsError(f"engine is 'auto', 'duckdb' or 'spark', not {value!r}")
+        return value
+    if name == "fallback":
+        if value not in ("auto", "spark", "none"):
+            raise SettingsError(f"fallback is 'auto', 'spark' or 'none', not {value!r}")
         return value
     if name == "spark_conf":
         if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):

@@ -8,7 +8,7 @@ import pytest
 
 from skyhouse.columns import Column, arrow_schema
 from skyhouse.errors import UnknownTable
-from skyhouse.query.answer import Answer
+from skyhouse.query.answer import Answer, Course
 from skyhouse.query.job import Job
 from skyhouse.query.lower import lower
 from skyhouse.query.relation import Part, Relation
@@ -76,9 +76,9 @@ class Lake:
     def job(self, time_limit=None, watch=None):
         return Job(time_limit or 0, watch)
 
-    def batches(self, tree, engine, job=None):  # noqa: ARG002 - it cannot be stopped
+    def batches(self, tree, engine, job=None, asked=None):  # noqa: ARG002 - it cannot be stopped
         statement = lower(tree, self, "duckdb")
-        return Answer(self.connection.sql(statement.sql).to_arrow_reader(50), engine or "duckdb")
+        return Answer(self.connection.sql(statement.sql).to_arrow_reader(50), Course(engine or "duckdb"))
 
     def native(self, tree, engine):
         return self.connection.sql(lower(tree, self, engine).sql)

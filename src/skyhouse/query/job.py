@@ -108,6 +108,13 @@ class Job:
                 self._thread.shutdown(wait=False)
             self._stop = self._measure = self._thread = self._timer = None
 
+    def renew(self) -> None:
+        """Let another engine take over what ran out of time: it has the same limit, counted from here."""
+        if isinstance(self._stopped, OutOfTime):
+            self.end()
+            self._started = time.monotonic()
+            self._stopped = None
+
     def cancel(self) -> None:
         """Stop the statement; who waits for it gets an EngineError."""
         self._halt(EngineError("stopped: the query was cancelled"))

@@ -15,7 +15,7 @@ from sqlglot import exp
 from skyhouse.columns import Column, columns_of
 from skyhouse.errors import InputError, MissingPackage, SkyhouseError
 from skyhouse.query import display, verbs
-from skyhouse.query.answer import Answer
+from skyhouse.query.answer import Answer, Asked
 from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Job, Progress
@@ -42,8 +42,13 @@ class Context(Protocol):
         """The tables that a query may name."""
         ...
 
-    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> Answer:
-        """Run a query on an engine, or on the one that fits; return its rows as they come."""
+    def batches(
+        self, tree: exp.Query, engine: str | None, job: Job | None = None, asked: Asked | None = None
+    ) -> Answer:
+        """Run a query on an engine, or on the one that fits; return its rows as they come.
+
+        `asked` is the text that the query came from, where there is one.
+        """
         ...
 
     def explain(self, tree: exp.Query, engine: str | None = None, native: bool = False) -> Explanation:
@@ -97,6 +102,7 @@ class Query:
     tree: exp.Query
     context: Context
     engine: str | None = None
+    asked: Asked | None = None
 
     @classmethod
     def of(cls, text: str, context: Context, dialect: str = "sql", engine: str | None = None) -> Query:
@@ -104,7 +110,7 @@ class Query:
 
         Raises QueryError, UnknownTable, UnknownColumn and UnknownFunction.
         """
-        query = cls(parse(text, dialect), context, engine_named(engine))
+        query = cls(parse(text, dialect), context, engine_named(engine), Asked(text, dialect))
         _ = query.columns
         return query
 
@@ -168,7 +174,7 @@ class Query:
 
     def then(self, tree: exp.Query) -> Query:
         """Return another query of the same lake and engine, checked."""
-        query = replace(self, tree=tree)
+        query = replace(self, tree=tree, asked=None)
         _ = query.columns
         return query
 
@@ -204,7 +210,7 @@ class Query:
         `job` is this run in the hand of another thread: to cancel it, to see how far it is. Raises EngineError and
         its kin, OutOfTime at the settings' `time_limit`.
         """
-        return self.context.batches(self.tree, self.engine, job).reader
+        return self.context.batches(self.tree, self.engine, job, self.asked).reader
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self.batches())
@@ -226,10 +232,11 @@ class Query:
         """
         start = time.perf_counter()
         job = self.context.job(time_limit, progress)
-        answer = self.context.batches(self.tree, engine_named(engine) or self.engine, job)
+        answer = self.context.batches(self.tree, engine_named(engine) or self.engine, job, self.asked)
         table = answer.reader.read_all()
         seconds = time.perf_counter() - start
-        return Run(answer.engine, seconds, table.num_rows, table, answer.predicted, answer.reason, answer.moved)
+        course = answer.course
+        return Run(course.engine, seconds, table.num_rows, table, course.predicted, course.reason, course.moved)
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as an Arrow table, units in the fields' metadata."""

@@ -12,15 +12,20 @@ import pyarrow as pa
 from skyhouse.engine.base import Job, Progress, SqlEngine, TaskRunner
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.pool import PoolRunner
-from skyhouse.errors import InputError
+from skyhouse.errors import InputError, OutOfMemory, OutOfTime
 from skyhouse.foreign.attached import Attached
 from skyhouse.lake.registry import Registry
-from skyhouse.query.answer import Answer
+from skyhouse.query.answer import Answer, Asked, Course
 from skyhouse.query.costs import Profile
+from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.lower import lower, lower_resolved
+from skyhouse.query.parse import Dialect
 from skyhouse.query.resolve import resolve
+from skyhouse.session.calibration import Calibration
 from skyhouse.session.forecast import Forecaster
+from skyhouse.session.past import Past
+from skyhouse.session.running import Running
 from skyhouse.session.tables import LakeTables
 from skyhouse.settings import Settings
 
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionContext"]
 
+_DEFAULT_MASTER = Settings().spark_master
+
 
 class SessionContext:
     """What a Query needs to run: tables, engines, ways out. Engines start when first used."""
@@ -40,19 +47,48 @@ class SessionContext:
         self.attached = Attached(registry.root)
         self.tables = LakeTables(registry, self.attached)
         self._settings = settings
-        self._forecaster = Forecaster(settings, self.tables)
+        calibration = Calibration()
+        self._forecaster = Forecaster(settings, self.tables, calibration)
+        self._past = Past(registry.root, self._forecaster)
         self._duck = DuckEngine(settings)
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
 
-    def batches(self, tree: exp.Query, engine: str | None, job: Job | None = None) -> Answer:
-        """Run a query on an engine, or on the one that is predicted to take the least time."""
+    def batches(
+        self, tree: exp.Query, engine: str | None, job: Job | None = None, asked: Asked | None = None
+    ) -> Answer:
+        """Run a query on an engine, or on the one that is predicted to take the least time.
+
+        What DuckDB gives up for want of memory or time before its first row moves to Spark (the setting `fallback`),
+        unless the engine was asked for. `asked` is what the history keeps as the query's text.
+        """
+        job = job or self.job()
+        wanted = engine_named(engine or self._settings.engine)
         resolved = resolve(tree, self.tables)
-        found = self._forecaster.forecast(resolved, engine or self._settings.engine, self._running)
-        chosen = found.route.engine
-        reader = self._engine(chosen).batches(lower_resolved(resolved, chosen), job=job or self.job())
-        prediction = found.route.prediction(chosen)
-        return Answer(reader, chosen, found.route.reason, None if prediction is None else prediction.seconds)
+        found = self._forecaster.forecast(resolved, wanted, self._running)
+        ready = [resolved]
+
+        def start(name: str) -> pa.RecordBatchReader:
+            checked = ready.pop() if ready else resolve(tree, self.tables)  # lowering uses a tree up
+            return self._engine(name).batches(lower_resolved(checked, name), job=job)
+
+        def move(error: OutOfMemory | OutOfTime) -> str | None:
+            if wanted is not None or found.route.engine == "spark" or not self._falls_back:
+                return None
+            if isinstance(error, OutOfTime):
+                job.renew()
+            return "spark"
+
+        def ended(run: Running) -> None:
+            self._past.add(run, found, asked or Asked(tree.sql(dialect=Dialect, comments=False)))
+
+        prediction = found.route.prediction(found.route.engine)
+        seconds = None if prediction is None else prediction.seconds
+        return Running(Course(found.route.engine, found.route.reason, seconds), start, move, ended).go()
+
+    def history(self, n: int | None = None) -> pa.Table:
+        """Return the runs of the lake's queries, or the last n of them, oldest first."""
+        return self._past.history.table(n)
 
     def explain(
         self, tree: exp.Query, engine: str | None = None, native: bool = False, profile: Profile | None = None
@@ -102,6 +138,15 @@ class SessionContext:
         for started in (self._duck, self._pool, self._spark):
             if started is not None:
                 started.close()
+        self._forecaster.close()
+
+    @property
+    def _falls_back(self) -> bool:
+        setting = self._settings.fallback
+        if setting == "none" or self._forecaster.missing("spark"):
+            return False
+        configured = self._settings.spark_master != _DEFAULT_MASTER or "spark" in self._running
+        return setting == "spark" or configured
 
     @property
     def _running(self) -> frozenset[str]:

@@ -6,17 +6,19 @@ import importlib.util
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from skyhouse.lake.footers import Footers
-from skyhouse.query.costs import DUCKDB, SPARK, Profile, Rates, predict
+from skyhouse.query.costs import Prediction, Profile, Rates, predict
 from skyhouse.query.engines import ENGINES, Engine
 from skyhouse.query.estimate import Estimate, estimate
 from skyhouse.query.resolve import Resolved
 from skyhouse.query.route import Offer, Route, route
+from skyhouse.session.calibration import Calibration, rates_key
 from skyhouse.session.statistics import LakeStatistics
 from skyhouse.session.tables import LakeTables
 from skyhouse.settings import Settings
@@ -40,8 +42,9 @@ class Forecast:
 class Forecaster:
     """Estimates queries on a lake's tables and picks their engine."""
 
-    def __init__(self, settings: Settings, tables: LakeTables) -> None:
+    def __init__(self, settings: Settings, tables: LakeTables, calibration: Calibration) -> None:
         self._settings = settings
+        self._calibration = calibration
         self._statistics = LakeStatistics(tables.file, Footers())
 
     def forecast(
@@ -73,6 +76,14 @@ class Forecaster:
             if name in profile.rates
         ]
 
+    def learn(self, prediction: Prediction, seconds: float) -> None:
+        """Take in how long a query took of which this was predicted."""
+        self._calibration.learn(rates_key(prediction.engine, self._settings.spark_master), prediction, seconds)
+
+    def close(self) -> None:
+        """Keep what was learned."""
+        self._calibration.save()
+
     def missing(self, engine: Engine) -> str:
         """Return why an engine cannot run here, or nothing."""
         return self._spark_missing if engine == "spark" else ""
@@ -80,20 +91,23 @@ class Forecaster:
     def _offer(self, engine: Engine, found: Estimate, running: bool) -> Offer:
         if missing := self.missing(engine):
             return Offer(engine, missing=missing)
-        return Offer(engine, predict(engine, found, self._rates[engine], running))
+        correction = self._calibration.correction(rates_key(engine, self._settings.spark_master))
+        return Offer(engine, predict(engine, found, self._rates[engine], running, correction))
 
     @cached_property
     def _rates(self) -> Mapping[Engine, Rates]:
-        settings = self._settings
+        settings, calibration = self._settings, self._calibration
         memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-        spill = Path(settings.spill_folder or "/")
+        spill = Path(settings.spill_folder or tempfile.gettempdir())
         disk = float(shutil.disk_usage(spill).free) if spill.exists() else 0.0
         limit = bytes_of(settings.memory_limit) or 0.8 * memory
-        cores = _cores(settings.spark_master)
-        return {
-            "duckdb": replace(DUCKDB, cores=settings.threads, memory=limit, disk=disk),
-            "spark": replace(SPARK, cores=cores, memory=bytes_of(settings.spark_memory) or 4e9),
-        }
+        key = rates_key("spark", settings.spark_master)
+        spark = calibration.rates(key)
+        if not calibration.measured(key):
+            cores = _cores(settings.spark_master)
+            spark = replace(spark, cores=cores, memory=bytes_of(settings.spark_memory) or spark.memory)
+        duckdb = calibration.rates(rates_key("duckdb", ""))
+        return {"duckdb": replace(duckdb, cores=settings.threads, memory=limit, disk=disk), "spark": spark}
 
     @cached_property
     def _spark_missing(self) -> str:

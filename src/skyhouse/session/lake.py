@@ -20,6 +20,7 @@ from skyhouse.settings import Settings
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import pyarrow as pa
     from astropy.io.fits import HDUList
 
     from skyhouse.ingest import IngestReport, Progress
@@ -90,6 +91,13 @@ class Lake:
         """
         found = self.sql(query, dialect=dialect) if isinstance(query, str) else query
         return self._context.explain(found.tree, engine or found.engine, native, profile)
+
+    def history(self, n: int | None = None) -> pa.Table:
+        """Return the runs of the lake's queries, or the last n of them, oldest first, as an Arrow table.
+
+        Columns: started_at (UTC), text, dialect, engine, reason, predicted_seconds, seconds, bytes, rows, error, moved.
+        """
+        return self._context.history(n)
 
     def tables(self) -> list[Table | AttachedTable]:
         """Return the lake's tables and those attached to it, by name."""
