@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import skyhouse
+from conftest import postgres_folder
 from skyhouse.session import Lake
 from skyhouse.surveys.manga.simulate import simulate
 
@@ -52,3 +59,71 @@ ENGINES = ["duckdb", pytest.param("spark", marks=pytest.mark.spark)]
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of each SQL engine in turn."""
     return str(request.param)
+
+
+@dataclass
+class PostgresServer:
+    """A PostgreSQL of our own on the loopback; it logs every statement."""
+
+    folder: Path
+    port: int
+
+    def url(self, database: str = "postgres", user: str = "skyhouse") -> str:
+        """Return the URL of a database."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def database(self, name: str) -> str:
+        """Make a database and return its URL."""
+        import psycopg
+
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def log(self) -> str:
+        """Return the log so far."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    def control(self, *arguments: Any) -> None:
+        """Run pg_ctl on the server's data."""
+        programs = postgres_folder()
+        assert programs
+        self.run(programs / "pg_ctl", "-D", self.folder / "data", "-w", *arguments)
+
+    def run(self, *command: Any) -> None:
+        """Run one of the server's programs, not as root: PostgreSQL does not."""
+        user: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": self.folder}
+        subprocess.run(command, check=True, **quiet, **user)
+
+    def start(self) -> None:
+        """Start it."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -c log_statement=all"
+        self.control("-o", options, "-l", self.folder / "log", "start")
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        self.control("-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server on a free port."""
+    pytest.importorskip("psycopg")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = PostgresServer(folder, free.getsockname()[1])
+    programs = postgres_folder()
+    assert programs
+    server.run(
+        programs / "initdb", "-D", folder / "data", "-U", "skyhouse", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 import skyhouse
-from conftest import postgres_folder
 from skyhouse.columns import Column
 from skyhouse.lake.commit import commit
 from skyhouse.lake.definition import Definition
@@ -102,35 +95,11 @@ DEFINITION = Definition(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    """A connection to a PostgreSQL of our own, on a free port of the loopback."""
+def server(postgres_server: Any) -> Iterator[Any]:
+    """A connection to a database of our own."""
     psycopg = pytest.importorskip("psycopg")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    user: dict[str, Any] = {}
-    if os.geteuid() == 0:  # PostgreSQL does not run as root
-        shutil.chown(folder, "nobody")
-        user = {"user": "nobody"}
-    programs = postgres_folder()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": folder} | user
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "skyhouse", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
-        check=True,
-        **quiet,
-    )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    subprocess.run(
-        [programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], check=True, **quiet
-    )
-    try:
-        with psycopg.connect(host="127.0.0.1", port=port, user="skyhouse", dbname="postgres") as connection:
-            yield connection
-    finally:
-        subprocess.run([programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
-        shutil.rmtree(folder)
+    with psycopg.connect(postgres_server.database("oracle")) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from skyhouse.errors import QueryError
 from skyhouse.query.bounds import mark_positive
 from skyhouse.query.engines import Engine, engine_named
 from skyhouse.query.kinds import settled
+from skyhouse.query.pushdown import with_requests
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import Resolved, resolve
 from skyhouse.query.rules.calls import filtered_windows, functions, wraps
@@ -51,12 +52,13 @@ def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) ->
 def lower_resolved(resolved: Resolved, engine: str, pretty: bool = False) -> Statement:
     """Return the statement of a query that is checked already; its tree is used up."""
     chosen = engine_named(engine) or "duckdb"
+    scans = with_requests(resolved.tree, resolved.scans)
     try:
         sql = lowered(resolved.tree, chosen).sql(dialect=_writer(chosen), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
     columns = tuple(replace(c, type=settled(c.type)) if "null" in c.type else c for c in resolved.columns)
-    return Statement(sql, chosen, resolved.scans, columns)
+    return Statement(sql, chosen, scans, columns)
 
 
 def _writer(engine: Engine) -> type[Writer]:

@@ -12,18 +12,20 @@ __all__ = ["Remote", "RemoteColumn", "Request"]
 class RemoteColumn:
     """How a column is asked for, in the server's SQL.
 
-    `value` has the rows' values as we see them. `operand` is what is compared; empty where the server's comparison
-    is not ours. `ordered` is what ``<`` and ORDER BY take, which for texts is another collation.
+    `value` has the rows' values as we see them. `operand` is what is compared for equality and `ordered` what ``<`` and
+    ORDER BY take (of a text, another collation); each is empty where the server's comparison is not ours. `literal` is
+    the server's type of a time's literal, empty for other columns.
     """
 
     value: str
     operand: str = ""
     ordered: str = ""
+    literal: str = ""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A server's table: `origin` is the attachment that has it, `table` its name there, quoted."""
+    """A server's table: `origin` is the name of the attachment that has it, `table` its name there, quoted."""
 
     origin: str
     table: str

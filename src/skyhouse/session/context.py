@@ -14,6 +14,7 @@ from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError, OutOfMemory, OutOfTime
 from skyhouse.foreign.attached import Attached
+from skyhouse.foreign.fetched import Fetched
 from skyhouse.lake.registry import Registry
 from skyhouse.query.answer import Answer, Asked, Course
 from skyhouse.query.costs import Profile
@@ -53,6 +54,7 @@ class SessionContext:
         self._duck = DuckEngine(settings)
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
+        self._held: list[Fetched] = []
 
     def batches(
         self, tree: exp.Query, engine: str | None, job: Job | None = None, asked: Asked | None = None
@@ -70,7 +72,8 @@ class SessionContext:
 
         def start(name: str) -> pa.RecordBatchReader:
             checked = ready.pop() if ready else resolve(tree, self.tables)  # lowering uses a tree up
-            return self._engine(name).batches(lower_resolved(checked, name), job=job)
+            fetched = self.attached.fetch(lower_resolved(checked, name), job, self._settings.spill_folder)
+            return fetched.around(lambda statement: self._engine(name).batches(statement, job=job))
 
         def move(error: OutOfMemory | OutOfTime) -> str | None:
             if wanted is not None or found.route.engine == "spark" or not self._falls_back:
@@ -107,7 +110,10 @@ class SessionContext:
 
     def native(self, tree: exp.Query, engine: str) -> Any:
         """Return an engine's own lazy object for a query."""
-        return self._engine(engine).native(lower(tree, self.tables, engine))
+        statement = lower(tree, self.tables, engine)
+        fetched = self.attached.fetch(statement, self.job(), self._settings.spill_folder)
+        self._held.append(fetched)  # who has the object reads the files when he likes
+        return self._engine(engine).native(fetched.statement)
 
     def to_astropy(self, table: pa.Table) -> QTable:
         """Return an astropy QTable, with units."""
@@ -135,7 +141,7 @@ class SessionContext:
 
     def close(self) -> None:
         """Stop what was started."""
-        for started in (self._duck, self._pool, self._spark):
+        for started in (self._duck, self._pool, self._spark, self.attached, *self._held):
             if started is not None:
                 started.close()
         self._forecaster.close()
