@@ -270,6 +270,15 @@ def test_columns_and_limits_are_asked_of_the_server(lake, postgres_server):
     ]
 
 
+def test_explain_shows_what_is_asked(lake):
+    found = dict(lake.explain("SELECT label FROM pg.big WHERE k = 7 LIMIT 3").rows())
+    assert (
+        found["asks for pg.big"]
+        == """SELECT "k" AS "k", "label" AS "label" FROM "public"."big" WHERE "k" = 7 LIMIT 3"""
+    )
+    assert "of 200,000 rows" in found["reads pg.big"]
+
+
 NO_LIMIT = [
     "SELECT count(*) AS n FROM pg.big LIMIT 3",
     "SELECT k FROM pg.big GROUP BY k LIMIT 3",
@@ -492,7 +501,7 @@ def test_a_slow_server_is_stopped(lake, url):
             with pytest.raises(EngineError, match="cancelled"):
                 lake._context.batches(query.tree, None, job)
             lake.attach("slow", url, tables=["slow"], timeout=0.2)
-            with pytest.raises(OutOfTime, match="statement timeout"):
+            with pytest.raises(EngineError, match="statement timeout: raise timeout of slow"):
                 rows(lake, "SELECT x FROM slow.slow")
             lake.detach("slow")
             assert time.perf_counter() - start < 8

@@ -105,7 +105,7 @@ class Attached:
     def fetch(self, statement: Statement, job: Job, folder: str) -> Fetched:
         """Fetch what a statement asks of servers into files in a new folder within this one (empty: the system's).
 
-        Raises EngineError, OutOfTime, UnknownTable, and what the job says where it is stopped.
+        Raises EngineError, UnknownTable, and what the job says where it is stopped.
         """
         wanted = [scan for scan in statement.scans if scan.relation.remote is not None]
         if not wanted:

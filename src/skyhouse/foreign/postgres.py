@@ -35,7 +35,6 @@ from skyhouse.errors import (
     EngineError,
     InputError,
     MissingPackage,
-    OutOfTime,
     SkyhouseError,
     UnknownTable,
     did_you_mean,
@@ -166,8 +165,8 @@ class Server:
     def fetch(self, wanted: Mapping[Path, Scan], job: Job) -> None:
         """Write what the scans ask for, as of one moment, into these Parquet files.
 
-        Rows go from the server to the file in batches; memory holds a few. Raises EngineError, OutOfTime,
-        UnknownTable, and what the job says where it is stopped.
+        Rows go from the server to the file in batches; memory holds a few. Raises EngineError, UnknownTable,
+        and what the job says where it is stopped.
         """
         live: list[Connection] = []
         done = [0]
@@ -324,12 +323,9 @@ class Server:
         if getattr(error, "sqlstate", None) in ("42P01", "42703"):
             self._listed = -_FRESH
             return UnknownTable(f"{problem}; the table was changed there: ask again")
-        if reason.startswith("canceling statement"):
-            return (
-                OutOfTime(f"{problem} (timeout of {self.attachment.name})")
-                if "timeout" in reason
-                else EngineError(problem)
-            )
+        if reason.startswith("canceling statement due to statement timeout"):
+            # Not OutOfTime: another engine would have to wait as long.
+            return EngineError(f"{problem}: raise timeout of {self.attachment.name}, or ask for less")
         if "Failed to connect" in told:
             return EngineError(f"{problem}{_mend(reason)}")
         return EngineError(problem)

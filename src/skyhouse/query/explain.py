@@ -52,6 +52,7 @@ class Explanation:
             value = f"cannot: {offer.missing}" if offer.prediction is None else told(offer.prediction.seconds)
             found.append((f"predicted on {offer.engine}", value))
         found += [(f"reads {read.table}", _told(read)) for read in self.estimate.reads]
+        found += [(f"asks for {scan.name}", scan.request.sql) for scan in self.statement.scans if scan.request]
         found.append(("bytes", size_told(self.estimate.bytes)))
         found.append(("result", f"about {self.estimate.rows:,.0f} rows"))
         if self.engine == "spark":
@@ -79,7 +80,7 @@ class Explanation:
 
 def _told(read: Read) -> str:
     about = "" if read.exact else "about "
-    words = [f"{read.files:,} of {read.files_there:,} files"]
+    words = [f"{read.files:,} of {read.files_there:,} files"] if read.files_there else []
     if read.groups_there:
         words.append(f"{about}{read.groups:,} of {read.groups_there:,} row groups")
     words.append(f"{about}{size_told(read.bytes)} in {len(read.columns)} columns")

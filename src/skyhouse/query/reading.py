@@ -47,6 +47,8 @@ def read_of(
     early: float | None,
 ) -> Read:
     """Return what is read of a part of a table; `early`: after how many rows the reading may stop."""
+    if relation.remote is not None:
+        return _asked(relation, columns, conditions)
     files = statistics.files(part)
     there = sum(file.rows or 0 for file in files) or relation.rows
     left = [file for file in files if _may(conditions, file.extents, file.rows)]
@@ -74,6 +76,26 @@ def read_of(
         rows_there=there,
         kept=found.kept,
         exact=len(looked) == len(left),
+    )
+
+
+_VALUE = 8  # bytes of a server's value, about
+
+
+def _asked(relation: Relation, columns: Sequence[str], conditions: Sequence[Predicate]) -> Read:
+    """Return what comes of a server's table; of its rows and what conditions leave of them it says little."""
+    kept = relation.rows * share(conditions, {}, relation.rows)
+    size = round(kept * _VALUE * len(columns))
+    return Read(
+        relation.name,
+        tuple(columns),
+        tuple(conditions),
+        bytes=size,
+        size=size,
+        rows=round(kept),
+        rows_there=relation.rows,
+        kept=kept,
+        exact=False,
     )
 
 
