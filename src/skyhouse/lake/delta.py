@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
@@ -15,7 +19,7 @@ from skyhouse.columns import Column, columns_of, field_types, item_type, scalar_
 from skyhouse.errors import InputError, LakeError
 from skyhouse.lake.definition import Definition
 
-__all__ = ["create_log", "delta_errors", "open_log", "read_definition"]
+__all__ = ["create_log", "delta_errors", "open_log", "read_definition", "replace_log"]
 
 # Delta refuses these in column names unless names are mapped, and mapped names few readers understand.
 _FORBIDDEN = frozenset(" ,;{}()\n\t=")
@@ -60,6 +64,65 @@ def create_log(folder: Path, definition: Definition) -> None:
             commit_properties=CommitProperties(max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
+
+
+def replace_log(folder: Path, draft: Path, version: int, removed: Iterable[str]) -> bool:
+    """Make the table in a folder what the table in `draft` is, in one entry after `version`; whether that succeeded.
+
+    The draft's files have to lie in the folder already; `removed` are the names of those to go. False where another
+    writer has made that entry. The table keeps its Delta id. Raises LakeError.
+    """
+    now = int(time.time() * 1000)
+    log = folder / "_delta_log"
+    with delta_errors(f"the table in {folder} cannot be replaced"):
+        entries = _entries(draft)
+        protocol, metadata = entries["protocol"][0], entries["metaData"][0]
+        before = DeltaTable(folder, version=version)
+        metadata |= {"id": str(before.metadata().id), "createdTime": now}
+        actions: list[dict[str, Any]] = [
+            {"commitInfo": {"timestamp": now, "operation": "CREATE OR REPLACE TABLE AS SELECT"}},
+            {"protocol": _newer(before, protocol)},
+            {"metaData": metadata},
+        ]
+        gone = {"deletionTimestamp": now, "dataChange": True}
+        actions += [{"remove": {"path": name, **gone}} for name in removed]
+        actions += [{"add": entry} for entry in entries["add"]]
+        written = log / f".{uuid.uuid4().hex}.json"
+        try:
+            with written.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(action) + "\n" for action in actions)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(written, log / f"{version + 1:020}.json")
+        except FileExistsError:
+            return False
+        finally:
+            written.unlink(missing_ok=True)
+    return True
+
+
+def _entries(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the actions of a young log, by kind."""
+    found: dict[str, list[dict[str, Any]]] = {"add": []}
+    for path in sorted((folder / "_delta_log").glob("*.json")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for kind, action in json.loads(line).items():
+                found.setdefault(kind, []).append(action)
+    return found
+
+
+def _newer(before: DeltaTable, protocol: dict[str, Any]) -> dict[str, Any]:
+    """Return the protocol that has the features of both; a table's protocol never goes back."""
+    held = before.protocol()
+    merged: dict[str, Any] = {
+        "minReaderVersion": max(held.min_reader_version, protocol["minReaderVersion"]),
+        "minWriterVersion": max(held.min_writer_version, protocol["minWriterVersion"]),
+    }
+    for kind, features in (("readerFeatures", held.reader_features), ("writerFeatures", held.writer_features)):
+        both = sorted({*(features or []), *(protocol.get(kind) or [])})
+        if both:
+            merged[kind] = both
+    return merged
 
 
 def open_log(folder: Path) -> DeltaTable:

@@ -15,12 +15,13 @@ from skyhouse.lake.definition import Definition
 from skyhouse.lake.delta import create_log
 from skyhouse.lake.table import Table
 
-__all__ = ["FORMAT", "MARKER", "Registry"]
+__all__ = ["DRAFT", "FORMAT", "MARKER", "Registry"]
 
 FORMAT = 1
 MARKER = "skyhouse.toml"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TRASH = ".dropped-"
+DRAFT = ".draft-"
 
 
 class Registry:
@@ -85,7 +86,7 @@ class Registry:
         if found is None:
             here = did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "; it has no tables")
             raise UnknownTable(f"no table {name!r} in the lake {self.root}{here}")
-        return Table(self._folder(found), found)
+        return Table(self.folder(found), found)
 
     def create(self, definition: Definition, exist_ok: bool = False) -> Table:
         """Create an empty table.
@@ -97,7 +98,7 @@ class Registry:
             raise InputError(f"a table is named 'schema.name' (letters, digits, _), not {definition.name!r}")
         held = _match(definition.name, self.names())
         if held is None:
-            folder = self._folder(definition.name)
+            folder = self.folder(definition.name)
             try:
                 create_log(folder, definition)
             except LakeError:
@@ -105,12 +106,28 @@ class Registry:
                     raise
                 return self.create(definition, exist_ok)  # another process has just created the same table
             return Table(folder, definition.name)
-        table = Table(self._folder(held), held)
+        table = Table(self.folder(held), held)
         if not exist_ok:
             raise TableExists(f"table {held} is already there ({table.path})")
         if _shape(table.definition) != _shape(definition):
             raise TableExists(f"table {held} is there with other columns, key or order; drop it or choose another name")
         return table
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table of that name, in any case."""
+        return _match(name, self.names()) is not None
+
+    def check_free(self, name: str) -> None:
+        """Raise InputError for what cannot be a table's name, TableExists for one that is taken."""
+        if not _NAME.fullmatch(name):
+            raise InputError(f"a table is named 'schema.name' (letters, digits, _), not {name!r}")
+        if held := _match(name, self.names()):
+            raise TableExists(f"table {held} is already there ({self.folder(held)})")
+
+    def folder(self, name: str) -> Path:
+        """Return the folder where a table of that name lies, or would."""
+        schema, table = name.split(".")
+        return self.root / schema / table
 
     def drop(self, name: str) -> None:
         """Delete a table with its files. Readers see all of it or nothing. Raises UnknownTable, LakeError."""
@@ -121,10 +138,6 @@ class Registry:
             shutil.rmtree(trash)
         except OSError as error:
             raise LakeError(f"table {table.name} cannot be dropped: {error}") from error
-
-    def _folder(self, name: str) -> Path:
-        schema, table = name.split(".")
-        return self.root / schema / table
 
 
 def _nameable(root: Path) -> Path:

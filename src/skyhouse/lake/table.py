@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -49,6 +48,8 @@ class Table:
         self.name = name
         self.spans: dict[str, tuple[Span, ...]] = {}  # footers never change, so what was read stays true
         self._log = open_log(path)
+        self._born = _birth(path)
+        self._definition: tuple[int, Definition] | None = None
         self._files: tuple[int, tuple[DataFile, ...]] | None = None
 
     def __repr__(self) -> str:
@@ -64,10 +65,12 @@ class Table:
         """The version: 0 when created, one more with every commit."""
         return self._log.version()
 
-    @cached_property
+    @property
     def definition(self) -> Definition:
         """The definition, from the log."""
-        return read_definition(self._log, self.name)
+        if self._definition is None or self._definition[0] != self.version:
+            self._definition = (self.version, read_definition(self._log, self.name))
+        return self._definition[1]
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -95,7 +98,15 @@ class Table:
         return self._files[1]
 
     def refresh(self) -> Table:
-        """Move to the newest version of the log; return the table itself."""
+        """Move to the newest version of the log, also where the table was dropped and made anew; return the table.
+
+        Raises LakeError where it is gone.
+        """
+        born = _birth(self.path)
+        if born != self._born:
+            self._log, self._born = open_log(self.path), born
+            self._files = self._definition = None
+            return self
         with delta_errors(f"table {self.name}: its log cannot be read"):
             self._log.update_incremental()
         return self
@@ -114,3 +125,12 @@ class Table:
     def _place(self, file: DataFile) -> tuple[Any, ...]:
         sort = self.definition.sort
         return (*((name not in file.minimum, file.minimum.get(name, 0)) for name in sort), file.path)
+
+
+def _birth(path: Path) -> tuple[int, int] | None:
+    """Return what tells a log from another one that lay in the same folder: its first entry never changes."""
+    try:
+        first = (path / "_delta_log" / f"{0:020}.json").stat()
+    except FileNotFoundError:
+        return None
+    return first.st_ino, first.st_mtime_ns

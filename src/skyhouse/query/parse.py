@@ -31,6 +31,8 @@ __all__ = [
     "parse",
     "parse_items",
     "parse_order",
+    "parse_rest",
+    "tokens_of",
     "written",
 ]
 
@@ -53,8 +55,29 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
     >>> parse("SELECT 1 AS one").sql()
     'SELECT 1 AS one'
     """
-    language = spoken(dialect)
-    trees = _parsed(text, None, language)
+    return _query(text, text, spoken(dialect))
+
+
+def parse_rest(text: str, start: int, dialect: str = "sql") -> exp.Query:
+    """Return the syntax tree of the query that begins at a place of a longer text; VALUES (...), ... may be one.
+
+    Raises what `parse` raises, with places in the whole text.
+    """
+    rest = "".join(character if character == "\n" else " " for character in text[:start]) + text[start:]
+    if text[start : start + 6].upper() == "VALUES":
+        return _query(f"SELECT * FROM (\n{rest.rstrip().removesuffix(';')}\n) AS v", text, spoken(dialect), 1)
+    return _query(rest, text, spoken(dialect))
+
+
+def tokens_of(text: str, dialect: str = "sql") -> list[Token]:
+    """Return the words and signs of a text; raises QueryError for a quote that is not closed."""
+    if len(text) > MAX_LENGTH:
+        raise QueryError(f"the query has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
+    return _tokens(text, spoken(dialect).reader)
+
+
+def _query(whole: str, shown: str, language: Spoken, shift: int = 0) -> exp.Query:
+    trees = _parsed(whole, shown, language, shift)
     if not trees:
         raise QueryError("the text holds no query; write SELECT ...")
     tree = rewritten(trees[0], language.rewrites)
@@ -64,7 +87,7 @@ def parse(text: str, dialect: str = "sql") -> exp.Query:
             break
         tree = inner
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
-        raise _at(text, next(iter(_tokens(text, language.reader)), None), _ONLY)
+        raise _at(shown, next(iter(_tokens(whole, language.reader)), None), _ONLY, shift)
     return tree
 
 
@@ -91,7 +114,7 @@ def _clause(text: str, lead: str) -> exp.Select:
         raise InputError(f"an expression is written as text, in SQL; {text!r} is none")
     if not text.strip():
         raise QueryError("an expression is missing: the text is empty")
-    trees = _parsed(f"{lead}\n{text}", text, _HOUSE)
+    trees = _parsed(f"{lead}\n{text}", text, _HOUSE, 1, alone=False)
     tree = trees[0] if len(trees) == 1 else None
     allowed = {"expressions", "order", "kind"}
     if not isinstance(tree, exp.Select) or any(value for key, value in tree.args.items() if key not in allowed):
@@ -99,16 +122,15 @@ def _clause(text: str, lead: str) -> exp.Select:
     return tree
 
 
-def _parsed(whole: str, clause: str | None, language: Spoken) -> list[exp.Expr]:
-    shown = whole if clause is None else clause
-    shift = 0 if clause is None else 1
+def _parsed(whole: str, shown: str, language: Spoken, shift: int, *, alone: bool = True) -> list[exp.Expr]:
+    """Parse a text, `shift` lines of which stand before the one that errors show."""
     if len(whole) > MAX_LENGTH:
         raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
     tokens = _tokens(whole, language.reader, shown)
     _bounded(tokens, shown, shift)
-    if clause is None:
-        _refuse(tokens, whole, language)
-        _one_query(tokens, whole)
+    if alone:
+        _refuse(tokens, shown, language)
+        _one_query(tokens, shown, shift)
     try:
         parsed = language.reader().parser().parse(tokens, whole)
         trees = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
@@ -173,15 +195,15 @@ def _refuse(tokens: list[Token], text: str, language: Spoken) -> None:
         line = token.line
 
 
-def _one_query(tokens: list[Token], text: str) -> None:
+def _one_query(tokens: list[Token], text: str, shift: int) -> None:
     """Refuse other statements, and more than one, unparsed: the parser would print warnings of those it half knows."""
     first = next((token for token in tokens if token.token_type is not TokenType.SEMICOLON), None)
     if first is not None and first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
-        raise _at(text, first, _ONLY)
+        raise _at(text, first, _ONLY, shift)
     ends = (place for place, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON)
     for end in ends:
         if tokens[0] is not tokens[end] and end + 1 < len(tokens):
-            raise _at(text, tokens[end], "one statement at a time; leave out what follows the ';'")
+            raise _at(text, tokens[end], "one statement at a time; leave out what follows the ';'", shift)
 
 
 def _at(text: str, token: Token | None, problem: str, shift: int = 0) -> QueryError:
