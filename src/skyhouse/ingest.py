@@ -136,7 +136,7 @@ def ingest(
     """
     began = time.perf_counter()
     found = _find(paths)
-    tables = {name: registry.create(made, exist_ok=True) for name, made in survey.definitions.items()}
+    tables = {name: registry.create(_ours(made), exist_ok=True) for name, made in survey.definitions.items()}
     plan = _plan(tables, survey, found, replace=replace)
     todo = {source.key: source for group in plan.missing.values() for source in group}
     failures = list(plan.failures)
@@ -375,6 +375,11 @@ def _failure(key: str, path: str, error: BaseException | None) -> Failure:
     return Failure(key, path, type(error).__name__, "" if hdu is None else str(hdu), reason)
 
 
+def _ours(definition: Definition) -> Definition:
+    """Note who made a table, so that no statement changes it by mistake."""
+    return changed(definition, properties={**definition.properties, "made_by": "ingest"})
+
+
 def _failures_definition(survey: Survey) -> Definition:
     return Definition(
         name=f"{survey.name}.failures",
@@ -394,7 +399,7 @@ def _failures_definition(survey: Survey) -> Definition:
 
 def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], found: Iterable[str]) -> None:
     """Bring the table of failures up to date: rows of files that were looked at now go, those that failed come."""
-    table = registry.create(_failures_definition(survey), exist_ok=True)
+    table = registry.create(_ours(_failures_definition(survey)), exist_ok=True)
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     latest = {f.path: {**f.__dict__, "failed_at": now} for f in failures}
     seen = frozenset(found)

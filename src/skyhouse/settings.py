@@ -24,6 +24,7 @@ class Settings:
 
     `engine`: "auto", "duckdb" or "spark". `workers`: processes of the local pool. `threads`: DuckDB's threads;
     `memory_limit` and `spill_folder` are DuckDB's too. `time_limit`: seconds that a query may take, 0 for no limit.
+    `writable`: the schemas whose tables statements may write, "*" for all but what ingest made.
     `spark_master` is any master URL ("local[*]", "spark://host:7077"), `spark_memory` the driver's memory,
     `spark_conf` further Spark properties. `fallback`: where a query goes that DuckDB gives up for want of memory or
     time: "spark", "none", or "auto", which is Spark where `spark_master` is set or Spark is running already.
@@ -35,6 +36,7 @@ class Settings:
     memory_limit: str = ""
     spill_folder: str = ""
     time_limit: float = 0.0
+    writable: tuple[str, ...] | str = "*"
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
     fallback: str = "auto"
@@ -84,6 +86,8 @@ def _checked(name: str, value: Any) -> Any:
         return _positive(name, value)
     if name == "time_limit":
         return _seconds(value)
+    if name == "writable":
+        return _schemas(value)
     if name == "engine":
         if value not in ("auto", "duckdb", "spark"):
             raise SettingsError(f"engine is 'auto', 'duckdb' or 'spark', not {value!r}")
@@ -119,3 +123,11 @@ def _seconds(value: object) -> float:
     if not 0 <= seconds < math.inf:
         raise SettingsError(f"time_limit is a number of seconds, 0 for no limit, not {value!r}")
     return seconds
+
+
+def _schemas(value: Any) -> tuple[str, ...] | str:
+    if isinstance(value, str):
+        return "*" if value.strip() == "*" else tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise SettingsError(f"writable is '*' or a list of schemas, not {value!r}")

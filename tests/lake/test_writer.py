@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import pickle
 import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -317,3 +319,24 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path):
             most = max(most, pa.total_allocated_bytes() - before)
         assert sum(file.rows for file in writer.close()) == 200_000
     assert most < 2 * row_group
+
+
+def test_columns_with_nan_have_no_extremes_that_a_reader_could_believe(tmp_path):
+    columns = (Column("i", "int64"), Column("x", "float64"), Column("y", "float32"), Column("z", "float64"))
+    definition = Definition("t.nan", columns, row_group_rows=4)
+    x = [1.0, math.nan, 3.0, 2.0] * 3
+    y = [1.0] * 6 + [math.nan] + [2.0] * 5
+    rows = pa.table({"i": range(12), "x": x, "y": pa.array(y, "float32"), "z": [0.5] * 12}, schema=definition.schema)
+    with TableWriter(definition, tmp_path) as writer:
+        writer.write(rows, Source("a"))
+        files = writer.close()
+    assert [file.rows for file in files] == [4, 8]  # from the second row group on, y has none either
+    assert sum(span.rows for file in files for span in file.spans) == 12
+    bounded = [
+        [pq.read_metadata(tmp_path / file.name).row_group(0).column(n).is_stats_set for n in range(4)] for file in files
+    ]
+    assert bounded == [[True, False, True, True], [True, False, False, True]]
+    paths = [str(tmp_path / file.name) for file in files]
+    for condition, count in (("x < 10", 9), ("x > 10", 3), ("y <= 2", 11), ("y > 2", 1), ("z > 0", 12)):
+        found = duckdb.sql(f"SELECT count(*) FROM read_parquet({paths}) WHERE {condition}").fetchall()
+        assert found == [(count,)], condition

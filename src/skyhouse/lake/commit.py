@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from skyhouse.errors import CommitConflict, LakeError
-from skyhouse.lake.delta import delta_errors
+from skyhouse.lake.delta import delta_errors, notes
 
 if TYPE_CHECKING:
     from skyhouse.lake.table import DataFile, Table
@@ -56,9 +56,7 @@ def commit(
         with contextlib.suppress(FileNotFoundError):
             os.utime(old.path)
     actions = [_add(file, now) for file in added] + [_remove(table, file, now) for file in removed]
-    properties = CommitProperties(
-        custom_metadata={f"skyhouse.{name}": text for name, text in (note or {}).items()}, max_commit_retries=0
-    )
+    properties = CommitProperties(custom_metadata=notes(note), max_commit_retries=0)
     for attempt in range(_TRIES):
         base = table.refresh().version
         if expect is not None and base != expect:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from skyhouse.columns import Column, columns_of, field_types, item_type, scalar_
 from skyhouse.errors import InputError, LakeError
 from skyhouse.lake.definition import Definition
 
-__all__ = ["create_log", "delta_errors", "open_log", "read_definition", "replace_log"]
+__all__ = ["create_log", "delta_errors", "notes", "open_log", "read_definition", "replace_log"]
 
 # Delta refuses these in column names unless names are mapped, and mapped names few readers understand.
 _FORBIDDEN = frozenset(" ,;{}()\n\t=")
@@ -66,7 +66,9 @@ def create_log(folder: Path, definition: Definition) -> None:
         )
 
 
-def replace_log(folder: Path, draft: Path, version: int, removed: Iterable[str]) -> bool:
+def replace_log(
+    folder: Path, draft: Path, version: int, removed: Iterable[str], note: Mapping[str, str] | None = None
+) -> bool:
     """Make the table in a folder what the table in `draft` is, in one entry after `version`; whether that succeeded.
 
     The draft's files have to lie in the folder already; `removed` are the names of those to go. False where another
@@ -80,7 +82,7 @@ def replace_log(folder: Path, draft: Path, version: int, removed: Iterable[str])
         before = DeltaTable(folder, version=version)
         metadata |= {"id": str(before.metadata().id), "createdTime": now}
         actions: list[dict[str, Any]] = [
-            {"commitInfo": {"timestamp": now, "operation": "CREATE OR REPLACE TABLE AS SELECT"}},
+            {"commitInfo": {"timestamp": now, "operation": "CREATE OR REPLACE TABLE AS SELECT", **notes(note)}},
             {"protocol": _newer(before, protocol)},
             {"metaData": metadata},
         ]
@@ -99,6 +101,11 @@ def replace_log(folder: Path, draft: Path, version: int, removed: Iterable[str])
         finally:
             written.unlink(missing_ok=True)
     return True
+
+
+def notes(note: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a commit's notes under the names that they have in the log."""
+    return {f"skyhouse.{name}": text for name, text in (note or {}).items()}
 
 
 def _entries(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -156,7 +163,9 @@ def read_definition(log: DeltaTable, name: str) -> Definition:
 def _check_column(table: str, column: Column) -> None:
     for name in [column.name, *_field_names(column.type)]:
         if not name or _FORBIDDEN & set(name):
-            raise InputError(f"table {table}: a column cannot be named {name!r}; use letters, digits and _")
+            raise InputError(
+                f"table {table}: a column cannot be named {name!r}; name it (by AS) with letters, digits and _"
+            )
     if "uint8" in scalar_types(column.type):
         raise InputError(f"table {table}: Delta has no unsigned numbers; declare column {column.name!r} as int16")
 

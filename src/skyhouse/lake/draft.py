@@ -6,7 +6,6 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from skyhouse.errors import CommitConflict, LakeError, TableExists
@@ -79,10 +78,11 @@ class Draft:
             raise LakeError(f"table {name} cannot be replaced: {error}") from error
         for _ in range(_TRIES):
             version = table.refresh().version
-            old = [os.path.relpath(file.path, table.path) for file in table.files()]
-            for file in table.files():
-                os.utime(file.path)  # vacuum spares young files: a query may still be reading them
-            if replace_log(table.path, self.path, version, old):
+            old = [held.path for held in table.files()]
+            for path in old:
+                os.utime(path)  # vacuum spares young files: a query may still be reading them
+            gone = [os.path.relpath(path, table.path) for path in old]
+            if replace_log(table.path, self.path, version, gone, note):
                 return table.refresh()
         raise CommitConflict(f"table {name}: other writers were faster {_TRIES} times in a row; retry later")
 

@@ -117,6 +117,11 @@ class Registry:
         """Whether there is a table of that name, in any case."""
         return _match(name, self.names()) is not None
 
+    @staticmethod
+    def is_name(name: str) -> bool:
+        """Whether a table can have that name: "schema.table", of letters, digits and _."""
+        return _NAME.fullmatch(name) is not None
+
     def check_free(self, name: str) -> None:
         """Raise InputError for what cannot be a table's name, TableExists for one that is taken."""
         if not _NAME.fullmatch(name):

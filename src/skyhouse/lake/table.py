@@ -66,6 +66,11 @@ class Table:
         return self._log.version()
 
     @property
+    def stamp(self) -> str:
+        """The version, and which table of that name it is of: one that was dropped and made anew is another."""
+        return f"{self.version}-{self._born[1] if self._born else 0}"
+
+    @property
     def definition(self) -> Definition:
         """The definition, from the log."""
         if self._definition is None or self._definition[0] != self.version:
@@ -96,6 +101,11 @@ class Table:
             found = [self._file(entry) for entry in entries.to_pylist()]
             self._files = (self.version, tuple(sorted(found, key=self._place)))
         return self._files[1]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the folder still holds the table that was opened, and not one that was made anew."""
+        return _birth(self.path) == self._born
 
     def refresh(self) -> Table:
         """Move to the newest version of the log, also where the table was dropped and made anew; return the table.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skyhouse.errors import InputError, LakeError
@@ -65,6 +66,7 @@ class TableWriter:
         indexed = dict.fromkeys([*definition.sort, *definition.key])
         self._indexed = [name for name in indexed if _indexable(self.schema.field(name).type)]
         self._encodings = _encodings(self.schema, set(indexed))
+        self._unbounded: frozenset[str] = frozenset()
         self._file: _File | None = None
         self._done: list[WrittenFile] = []
         self._made: list[Path] = []
@@ -175,22 +177,33 @@ class TableWriter:
         path = self._folder / part_name()
         self._made.append(path)
         with _disk_errors(path):
-            return _File(path, self.schema, self._encodings)
+            return _File(path, self.schema, self._encodings, self._unbounded)
 
     def _write_group(self, rows: int) -> None:
         assert self._file is not None
         held = pa.concat_tables(self._held)
+        group = held.slice(0, rows)
+        if found := frozenset(_with_nan(group)) - self._unbounded:
+            self._unbounded |= found
+            if self._file.begun:
+                self._next_file()
+            self._file.unbounded = self._unbounded
         with _disk_errors(self._file.path):
-            self._file.writer.write_table(held.slice(0, rows), row_group_size=rows)
+            self._file.write(group)
         rest = held.slice(rows)
         self._held_rows = rest.num_rows
         self._held = [rest] if rest.num_rows else []
         self._starts = self._starts[self._starts > rows] - rows
         if self._held_rows and self._file.sink.tell() >= self._definition.file_bytes:
-            carried = self._file.carry(self._held_rows)
-            self._finish(self._file)
-            self._file = self._open_file()
-            self._file.spans = carried
+            self._next_file()
+
+    def _next_file(self) -> None:
+        """Close the file and open the next, to which what is held belongs."""
+        assert self._file is not None
+        carried = self._file.carry(self._held_rows)
+        self._finish(self._file)
+        self._file = self._open_file()
+        self._file.spans = carried
 
     def _finish(self, file: _File) -> None:
         with _disk_errors(file.path):
@@ -201,19 +214,46 @@ class TableWriter:
 class _File:
     """One Parquet file while it is being written."""
 
-    def __init__(self, path: Path, schema: pa.Schema, encodings: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, encodings: Mapping[str, str], unbounded: Collection[str]) -> None:
         self.path = path
+        self.unbounded = unbounded
         self.spans: list[Span] = []
         self.sink = pa.OSFile(str(path), "wb")
         self._footer: list[pq.FileMetaData] = []
-        self.writer = pq.ParquetWriter(
+        self._schema = schema
+        self._encodings = encodings
+        self._writer: pq.ParquetWriter | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it holds rows, so that nothing can be changed of how they are written."""
+        return self._writer is not None
+
+    def write(self, rows: pa.Table) -> None:
+        """Write a row group.
+
+        A column with NaN has no extremes: a reader could take them for those of all its values, and DuckDB and Spark
+        do, so that they would find NaN below a number and miss it above.
+        """
+        if self._writer is None:
+            self._writer = self._open()
+        self._writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+
+    def _open(self) -> pq.ParquetWriter:
+        named = self._encodings.items()
+        return pq.ParquetWriter(
             self.sink,
-            schema,
+            self._schema,
             compression="zstd",
             compression_level=3,
-            use_dictionary=[name for name, encoding in encodings.items() if encoding == _DICTIONARY],
-            column_encoding={name: encoding for name, encoding in encodings.items() if encoding != _DICTIONARY},
-            write_statistics=True,
+            use_dictionary=[name for name, encoding in named if encoding == _DICTIONARY],
+            column_encoding={name: encoding for name, encoding in named if encoding != _DICTIONARY},
+            write_statistics=[
+                path
+                for field in self._schema
+                for path, _ in _leaves(field.name, field.type)
+                if path not in self.unbounded
+            ],
             write_page_index=True,
             metadata_collector=self._footer,
         )
@@ -237,12 +277,14 @@ class _File:
         return carried
 
     def give_up(self) -> None:
-        self.writer.is_open = False  # else it writes its footer when it is collected, to a sink that is closed
+        if self._writer is not None:
+            self._writer.is_open = False  # else it writes its footer when collected, to a sink that is closed
         self.sink.close()
 
     def finish(self, indexed: list[str]) -> WrittenFile:
-        self.writer.add_key_value_metadata({FOOTER_KEY.decode(): footer_text(self.spans)})
-        self.writer.close()
+        writer = self._writer or self._open()
+        writer.add_key_value_metadata({FOOTER_KEY.decode(): footer_text(self.spans)})
+        writer.close()
         self.sink.close()
         _sync(self.path)
         minimum, maximum, nulls = _extremes(self._footer[0], indexed)
@@ -272,6 +314,20 @@ def _plain(value: Any) -> Any:
 
 def _indexable(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_temporal(kind))
+
+
+def _with_nan(rows: pa.Table) -> Iterator[str]:
+    """Yield the paths of the columns that hold a NaN."""
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        yield from _nan_leaves(field.name, column)
+
+
+def _nan_leaves(path: str, values: pa.ChunkedArray) -> Iterator[str]:
+    if pa.types.is_struct(values.type):
+        for field in values.type:
+            yield from _nan_leaves(f"{path}.{field.name}", pc.struct_field(values, [field.name]))
+    elif pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+        yield path
 
 
 def _encodings(schema: pa.Schema, indexed: Collection[str]) -> dict[str, str]:

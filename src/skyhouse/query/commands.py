@@ -75,7 +75,6 @@ class Explain:
 Command = Create | Insert | Drop | Explain
 
 _FIRST = re.compile(r"(?:\s|;|--[^\n]*(?:\n|$)|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
-_NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 _SETTINGS = "settings are given to skyhouse.open(...), or stand in the lake's skyhouse.toml"
 _ROWS = "rows are not changed where they are; write CREATE OR REPLACE TABLE ... AS SELECT ... with the right ones"
 _LOADED = "nothing is loaded or called by a query; functions are those of the language"
@@ -177,11 +176,12 @@ class _Head:
 
     def name(self) -> exp.Identifier:
         token = self.token
+        quoted = token is not None and token.token_type is TokenType.IDENTIFIER
         plain = token is not None and token.token_type not in (TokenType.STRING, TokenType.NUMBER)
-        if token is None or not plain or not re.fullmatch(r"\w+", token.text):
-            self.refuse("the name of a table or column has to stand here: letters, digits and _")
+        if token is None or not plain or not (quoted or re.fullmatch(r"\w+", token.text)):
+            self.refuse("the name of a table or column has to stand here")
         self.at += 1
-        made = exp.to_identifier(token.text, quoted=token.token_type is TokenType.IDENTIFIER)
+        made = exp.to_identifier(token.text, quoted=quoted)
         made.meta["place"] = Place(self.text, token.line, token.col - len(token.text) + 1)
         return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -110,9 +110,19 @@ class Query:
 
         Raises QueryError, UnknownTable, UnknownColumn and UnknownFunction.
         """
-        query = cls(parse(text, dialect), context, engine_named(engine), Asked(text, dialect))
+        return cls.checked(parse(text, dialect), context, engine, Asked(text, dialect))
+
+    @classmethod
+    def checked(cls, tree: exp.Query, context: Context, engine: str | None = None, asked: Asked | None = None) -> Query:
+        """Return the query of a tree that was read from a text; raises what `of` raises."""
+        query = cls(tree, context, engine_named(engine), asked)
         _ = query.columns
         return query
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, object]], context: Context) -> Query:
+        """Return the query of rows that are known: whole numbers, texts, None for an unknown number."""
+        return cls.checked(verbs.constant(rows), context)
 
     @classmethod
     def of_table(cls, name: str, context: Context) -> Query:
@@ -185,6 +195,11 @@ class Query:
         """The columns of the result, with units where they survive; a type that only the engine knows is empty."""
         found = resolve(self.tree, self.context.tables).columns
         return tuple(replace(column, type="string") if column.type == "null" else column for column in found)
+
+    @property
+    def sorted_by(self) -> tuple[str, ...]:
+        """The columns of the result that its rows are sorted by, rising, NULLs last; may be none."""
+        return verbs.sorted_by(self.tree, [column.name for column in self.columns])
 
     @property
     def text(self) -> str:

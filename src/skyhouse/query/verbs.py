@@ -6,7 +6,7 @@ the SQL stays readable; else the query so far becomes a query in FROM.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 
 from sqlglot import exp
@@ -17,6 +17,7 @@ from skyhouse.query.parse import parse_items, parse_order
 
 __all__ = [
     "HOW",
+    "constant",
     "distinct",
     "grouped",
     "join",
@@ -24,6 +25,7 @@ __all__ = [
     "order_by",
     "sample",
     "select",
+    "sorted_by",
     "table",
     "union",
     "where",
@@ -38,6 +40,38 @@ def table(name: str) -> exp.Select:
     schema, _, short = name.rpartition(".")
     node = exp.Table(this=exp.to_identifier(short, quoted=True), db=exp.to_identifier(schema or None, quoted=True))
     return exp.Select(expressions=[exp.Star()], from_=exp.From(this=node))
+
+
+def constant(rows: Sequence[Mapping[str, object]]) -> exp.Query:
+    """Return the query of rows that are known: whole numbers, texts, None for an unknown number."""
+    selects = [
+        exp.Select(expressions=[exp.alias_(_constant(value), name, quoted=True) for name, value in row.items()])
+        for row in rows
+    ]
+    tree: exp.Query = selects[0]
+    for other in selects[1:]:
+        tree = exp.Union(this=tree, expression=other, distinct=False)
+    return tree
+
+
+def _constant(value: object) -> exp.Expr:
+    if value is None:
+        return exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DType.BIGINT))
+    return exp.Literal.number(value) if isinstance(value, int) else exp.Literal.string(str(value))
+
+
+def sorted_by(tree: exp.Query, columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the first terms of a query's ORDER BY that are columns of its result, rising and NULLs last."""
+    order = tree.args.get("order")
+    names = {name.lower(): name for name in columns}
+    found: list[str] = []
+    for term in order.expressions if order else []:
+        node = term.this
+        plain = isinstance(node, exp.Column) and not node.table and node.name.lower() in names
+        if not plain or term.args.get("desc") or term.args.get("nulls_first") or term.args.get("with_fill"):
+            break
+        found.append(names[node.name.lower()])
+    return tuple(found)
 
 
 def where(tree: exp.Query, texts: Iterable[str]) -> exp.Query:

@@ -22,6 +22,7 @@ from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.lower import lower, lower_resolved
 from skyhouse.query.parse import Dialect
+from skyhouse.query.relation import Statement
 from skyhouse.query.resolve import resolve
 from skyhouse.session.calibration import Calibration
 from skyhouse.session.forecast import Forecaster
@@ -103,6 +104,10 @@ class SessionContext:
         statement = lower_resolved(resolved, found.route.engine, pretty=True)
         plan = self._engine(found.route.engine).plan(statement) if native else ""
         return Explanation(found.route, found.estimate, statement, plan)
+
+    def ask(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run a statement of our own on the embedded engine."""
+        return self._duck.batches(statement, job=self.job())
 
     def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
         """Return a job for one run, limited to so many seconds or as the settings say."""

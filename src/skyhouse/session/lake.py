@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,10 +11,13 @@ from skyhouse.foreign.table import AttachedTable
 from skyhouse.lake.attachments import Attachment
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
+from skyhouse.query.answer import Asked
+from skyhouse.query.commands import Command, read
 from skyhouse.query.costs import Profile
 from skyhouse.query.explain import Explanation
 from skyhouse.query.query import Query
 from skyhouse.session.context import SessionContext
+from skyhouse.session.writes import Writes
 from skyhouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Lake:
         self.registry = registry
         self.settings = settings
         self._context = SessionContext(registry, settings)
+        self._writes = Writes(registry, settings, self._context)
 
     @property
     def path(self) -> Path:
@@ -64,12 +68,18 @@ class Lake:
     def sql(self, text: str, *, dialect: str = "sql", engine: str | None = None) -> Query:
         """Return the lazy `Query` of a SELECT; `engine` ("duckdb" or "spark") overrides the choice of engine.
 
+        CREATE TABLE ... AS, INSERT INTO, SELECT ... INTO and DROP TABLE run at once, by one commit; what comes back is
+        a query of one row: table, rows, version. EXPLAIN gives the rows of an explanation. See docs/lake.md.
+
         `dialect` is what the text is written in: "sql" (Skyhouse's own), "adql", "tsql" (as CasJobs and SkyServer
         speak it) or "spark"; see docs/dialects.md.
 
         Raises QueryError and UnknownName before any engine is asked.
         """
-        return Query.of(text, self._context, dialect, engine)
+        found = read(text, dialect)
+        if isinstance(found, Command):
+            return self._writes.run(found, engine)
+        return Query.checked(found, self._context, engine, Asked(text, dialect))
 
     def table(self, name: str) -> Query:
         """Return a table as a lazy `Query`, to go on with verbs. Raises UnknownTable."""
@@ -89,7 +99,7 @@ class Lake:
         `native` adds the engine's own plan, for which the engine is started. A `profile` tells what would be picked on
         another machine or cluster. Raises QueryError and UnknownName.
         """
-        found = self.sql(query, dialect=dialect) if isinstance(query, str) else query
+        found = Query.of(query, self._context, dialect) if isinstance(query, str) else query
         return self._context.explain(found.tree, engine or found.engine, native, profile)
 
     def history(self, n: int | None = None) -> pa.Table:
@@ -98,6 +108,29 @@ class Lake:
         Columns: started_at (UTC), text, dialect, engine, reason, predicted_seconds, seconds, bytes, rows, error, moved.
         """
         return self._context.history(n)
+
+    def write(
+        self,
+        rows: Any,
+        table: str,
+        *,
+        key: Sequence[str] = (),
+        sort: Sequence[str] = (),
+        mode: str = "create",
+        description: str = "",
+    ) -> Table:
+        """Write the rows of a query, or of Arrow, pandas or Polars, to a table "schema.table", by one commit.
+
+        `mode` is "create" (TableExists where the table is there), "append" or "replace". `key` names the columns that
+        identify a row, `sort` those that order the rows of each file: the key's where only that is given. Types,
+        units, UCDs and descriptions are kept. Raises InputError for rows or names that cannot be, LakeError, and what
+        running the query raises; after an error the lake is as it was.
+        """
+        return self._writes.write(rows, table, key=key, sort=sort, mode=mode, description=description)
+
+    def drop(self, table: str) -> None:
+        """Delete a table with its files. Raises UnknownTable, LakeError, InputError for one that may not be written."""
+        self._writes.drop(table)
 
     def tables(self) -> list[Table | AttachedTable]:
         """Return the lake's tables and those attached to it, by name."""

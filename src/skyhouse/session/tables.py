@@ -33,11 +33,11 @@ class LakeTables:
         held = {known.lower(): known for known in names}
         if name.lower() not in held and (found := self._attached.relation(name)) is not None:
             return found
-        table = self._newest(held.get(name.lower(), name))
+        table = self._newest(held.get(name.lower()) or self._registry.table(name).name)
         schema = table.name.partition(".")[0]
         beside = [n for n in names if n.startswith(f"{schema}.") and self._part_of(n) == table.name]
         tables = [table, *(self._newest(n) for n in beside)]
-        version = "/".join(f"{one.name}@{one.version}" for one in tables)
+        version = "/".join(f"{one.name}@{one.stamp}" for one in tables)
         known = self._relations.get(table.name)
         if known is None or known.version != version:
             known = Relation(
@@ -56,10 +56,10 @@ class LakeTables:
         return self._files.get(path)
 
     def _part_of(self, name: str) -> str:
-        """Return the table that a table widens; it is part of a definition, so an old version knows it too."""
-        return (self._opened.get(name) or self._newest(name)).definition.part_of
+        """Return the table that a table widens; an old version knows it too, unless it was made anew."""
+        known = self._opened.get(name)
+        return (known if known is not None and known.is_same else self._newest(name)).definition.part_of
 
     def _newest(self, name: str) -> Table:
-        if name in self._opened:
-            return self._opened[name].refresh()
-        return self._opened.setdefault(name, self._registry.table(name))
+        known = self._opened.get(name)
+        return self._opened.setdefault(name, self._registry.table(name)) if known is None else known.refresh()
