@@ -1,4 +1,4 @@
-"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | plot`.
+"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | plot | calibrate`.
 
 On a terminal it prints tables and progress; into a pipe it prints plain lines, and with ``--json`` what machines read.
 """
@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 
 import skyhouse
+from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
 from skyhouse.terminal import named_value, print_json, print_query, print_query_json, print_rows, progress_bar
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.command()(calibrate)
 
 LakeOption = Annotated[Path, typer.Option("--lake", envvar="SKYHOUSE_LAKE", help="The lake's folder.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or spark; chosen for you without it.")]

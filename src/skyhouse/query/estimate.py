@@ -311,9 +311,12 @@ class _Estimator:
         keys = group.expressions if group is not None else []
         if group is None and not any(is_aggregate(item) for item in node.expressions):
             return flow
-        distinct = math.prod(key_values(key, flow.rows) for key in keys[:20]) if keys else 1.0
-        groups = max(1.0, min(flow.rows, distinct))
         width = 8.0 * len(node.expressions) + 16
+        if not keys:
+            self.found.filtered += flow.rows
+            self.found.shuffles += 1
+            return _Flow(1, 1, width)
+        groups = max(1.0, min(flow.rows, math.prod(key_values(key, flow.rows) for key in keys[:20])))
         self._grouped(flow.rows, groups, width)
         return _Flow(groups, groups, width)
 

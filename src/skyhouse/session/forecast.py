@@ -23,7 +23,7 @@ from skyhouse.session.statistics import LakeStatistics
 from skyhouse.session.tables import LakeTables
 from skyhouse.settings import Settings
 
-__all__ = ["Forecast", "Forecaster", "bytes_of"]
+__all__ = ["Forecast", "Forecaster", "bytes_of", "spark_missing"]
 
 # One footer of a table is enough to tell a small query. More are read, of those that nobody has read yet, for a share
 # (0.02) of what a long query is predicted to take, and for so many seconds of an explanation.
@@ -111,12 +111,17 @@ class Forecaster:
 
     @cached_property
     def _spark_missing(self) -> str:
-        if importlib.util.find_spec("pyspark") is None:
-            return "pyspark is not installed"
-        home = os.environ.get("JAVA_HOME")
-        if self._settings.spark_master.startswith("sc://") or shutil.which("java", path=home and f"{home}/bin"):
-            return ""
-        return "there is no Java"
+        return spark_missing(self._settings.spark_master)
+
+
+def spark_missing(master: str) -> str:
+    """Return why Spark cannot run here, at a glance, or nothing."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "pyspark is not installed"
+    home = os.environ.get("JAVA_HOME")
+    if master.startswith("sc://") or shutil.which("java", path=home and f"{home}/bin"):
+        return ""
+    return "there is no Java"
 
 
 def _cores(master: str) -> int:
