@@ -96,7 +96,7 @@ QUERIES = [
         f"SELECT count(*) AS n FROM {S} a JOIN {S} b ON a.plateifu = b.plateifu AND a.x = b.y AND a.y = b.x "
         "WHERE a.plateifu < '10200' AND b.plateifu < '10200'"
     ),
-    f"SELECT plateifu, corr({FLUX[0]}, {FLUX[1]}) AS c, stddev_samp({FLUX[2]}) AS d FROM {S} WHERE good GROUP BY plateifu",
+    f"SELECT plateifu, corr({FLUX[0]}, {FLUX[1]}) AS c, stddev_samp({FLUX[2]}) AS d FROM {S} GROUP BY plateifu",
     (
         f"SELECT CASE WHEN {FLUX[3]} / {FLUX[0]} > 0.6 THEN 'agn' ELSE 'star' END AS kind, count(*) AS n FROM {S} "
         f"WHERE good AND {FLUX[0]} > 0 GROUP BY CASE WHEN {FLUX[3]} / {FLUX[0]} > 0.6 THEN 'agn' ELSE 'star' END"
