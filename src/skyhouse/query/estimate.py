@@ -8,11 +8,12 @@ handed in.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from skyhouse.errors import QueryError
 from skyhouse.query.predicates import Predicate, conjuncts, predicate, share
 from skyhouse.query.reading import Read, read_of
 from skyhouse.query.relation import Relation, Scan
@@ -24,6 +25,7 @@ from skyhouse.query.shape import (
     inner_queries,
     is_aggregate,
     is_plain,
+    key_columns,
     key_values,
     last_row,
     links_two,
@@ -37,6 +39,7 @@ __all__ = ["Estimate", "estimate"]
 _OTHER = 0.33  # the share of rows that a condition keeps which is more than a column and constants
 _WIDTHS = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "date": 4, "string": 16}
 _BROADCAST = 10_000_000  # bytes of a join's smaller side up to which Spark does not shuffle
+_MANY = 1e18  # rows beyond which nobody counts
 _PACKED = 3.0  # rows in memory over the same in Parquet, where nothing is known of the latter
 _NOT_NULLABLE = {"": "both", "INNER": "both", "CROSS": "both", "LEFT": "right", "RIGHT": "left"}
 
@@ -88,7 +91,14 @@ class Estimate:
 
 
 def estimate(resolved: Resolved, statistics: Statistics) -> Estimate:
-    """Return what a checked query will read and do; its tree is only looked at."""
+    """Return what a checked query will read and do; its tree is only looked at. Raises QueryError for one too deep."""
+    try:
+        return _estimated(resolved, statistics)
+    except RecursionError as error:
+        raise QueryError("the query is nested too deeply; split it by WITH") from error
+
+
+def _estimated(resolved: Resolved, statistics: Statistics) -> Estimate:
     estimator = _Estimator({scan.name: scan for scan in resolved.scans}, statistics, columns_read(resolved.tree))
     flow = estimator.query(resolved.tree, {})
     found = estimator.found
@@ -99,11 +109,27 @@ def estimate(resolved: Resolved, statistics: Statistics) -> Estimate:
 
 @dataclass(slots=True)
 class _Flow:
-    """Rows on their way: about how many, how many they were before conditions, and bytes of one in memory."""
+    """Rows on their way: about how many, how many they were before conditions, and bytes of one in memory.
+
+    `distinct`: about how many values columns have, by alias and name, where that is known.
+    """
 
     rows: float
     total: float
     width: float
+    distinct: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+def _meeting(join: exp.Join, distinct: Mapping[tuple[str, str], float]) -> float:
+    """Return how many values the columns have that a join equates, the larger number of each two; 0 if not known."""
+    found = 1.0
+    for condition in conjuncts(join.args.get("on")):
+        sides = (condition.this, condition.expression) if links_two(condition) else ()
+        known = [distinct.get((side.table, side.name), 0.0) for side in sides if isinstance(side, exp.Column)]
+        if sides and (len(known) < len(sides) or 0.0 in known):
+            return 0.0
+        found *= max(known, default=1.0)
+    return found if found > 1 else 0.0
 
 
 @dataclass
@@ -231,7 +257,8 @@ class _Estimator:
             scan = self.scans[source.name]
             everything = any(isinstance(item, exp.Star) for item in node.expressions)  # around a sample
             columns = scan.columns if everything else self.columns.get((id(node), alias), ())
-            return self._scan(scan.relation, columns, placed.get(alias, []), early)
+            keys = key_columns(node).get(alias, set())
+            return self._scan(alias, scan.relation, columns, placed.get(alias, []), early, keys)
         if isinstance(source, exp.Table):
             known = ctes.get(source.name.lower(), _Flow(1, 1, 8))
             flow = _Flow(known.rows, known.total, known.width)
@@ -247,7 +274,13 @@ class _Estimator:
         return flow
 
     def _scan(
-        self, relation: Relation, columns: Collection[str], conditions: list[Predicate], early: float | None
+        self,
+        alias: str,
+        relation: Relation,
+        columns: Collection[str],
+        conditions: list[Predicate],
+        early: float | None,
+        keys: Collection[str],
     ) -> _Flow:
         names = [c.name for c in relation.columns if c.name in columns] or [relation.parts[0].columns[0].name]
         missing = set(names)
@@ -259,7 +292,7 @@ class _Estimator:
             missing -= set(held)
             key = [name for name in relation.join_key if number and name not in held and name in part.names]
             known = [one for one in conditions if one.column in part.names]
-            reads.append(read_of(relation, part, [*held, *key], known, self.statistics, early))
+            reads.append(read_of(relation, part, [*held, *key], known, self.statistics, early, keys))
         self.found.reads += reads
         first = reads[0]
         kept = first.kept
@@ -272,7 +305,8 @@ class _Estimator:
             self.found.filtered += first.rows
         types = {column.name: column.type for column in relation.columns}
         width = sum(_WIDTHS.get(types[name], 8) for name in names)
-        return _Flow(kept, max(first.rows_there, 1), width)
+        distinct = {(alias, name): min(many, kept) for read in reads for name, many in read.distinct.items()}
+        return _Flow(kept, max(first.rows_there, 1), width, distinct)
 
     # -- steps -----------------------------------------------------------------------------------------------
 
@@ -280,10 +314,12 @@ class _Estimator:
         side, word = join.side.upper(), join.kind.upper()
         smaller = min(left, right, key=lambda flow: flow.rows * flow.width)
         if linked:
-            rows = left.rows * right.rows / max(1.0, min(left.total, right.total))
+            values = _meeting(join, {**left.distinct, **right.distinct}) or min(left.total, right.total)
+            rows = left.rows * right.rows / max(1.0, values)
+            rows = min(rows, _MANY)
             self.found.joined += left.rows + right.rows + rows
         else:
-            pairs = left.rows * right.rows
+            pairs = min(left.rows * right.rows, _MANY)
             rows = pairs if word == "CROSS" else pairs * _OTHER
             self.found.joined += pairs
         self.found.memory = max(self.found.memory, smaller.rows * smaller.width)
@@ -298,7 +334,8 @@ class _Estimator:
             rows = max(rows, left.rows)
         if side in ("RIGHT", "FULL"):
             rows = max(rows, right.rows)
-        return _Flow(rows, max(left.total, right.total), left.width + right.width)
+        distinct = {key: min(many, rows) for key, many in (left.distinct | right.distinct).items()}
+        return _Flow(rows, max(left.total, right.total), left.width + right.width, distinct)
 
     def _beside(self, flow: _Flow, inner: _Flow) -> None:
         """Count what a query inside an expression costs the one around it: a join."""
@@ -316,7 +353,7 @@ class _Estimator:
             self.found.filtered += flow.rows
             self.found.shuffles += 1
             return _Flow(1, 1, width)
-        groups = max(1.0, min(flow.rows, math.prod(key_values(key, flow.rows) for key in keys[:20])))
+        groups = max(1.0, min(flow.rows, math.prod(key_values(key, flow.rows, flow.distinct) for key in keys[:20])))
         self._grouped(flow.rows, groups, width)
         return _Flow(groups, groups, width)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from skyhouse.query.predicates import Predicate, may_hold, share
 from skyhouse.query.relation import Part, Relation
@@ -20,7 +20,7 @@ class Read:
     `files` of `files_there` may hold rows that the conditions let through, and `groups` row groups of `groups_there`
     (0 where no footer was looked into). `bytes`: compressed, of the columns that are read; `size`: of whole files.
     `rows` are read of `rows_there`; `kept`: about how many of them meet the conditions. `exact`: all footers were
-    looked into.
+    looked into. `distinct`: about how many values a column has, of those that were asked for, where bounds tell.
     """
 
     table: str
@@ -36,6 +36,7 @@ class Read:
     rows_there: int = 0
     kept: float = 0.0
     exact: bool = True
+    distinct: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_of(
@@ -45,14 +46,20 @@ def read_of(
     conditions: Sequence[Predicate],
     statistics: Statistics,
     early: float | None,
+    keys: Collection[str] = (),
 ) -> Read:
-    """Return what is read of a part of a table; `early`: after how many rows the reading may stop."""
+    """Return what is read of a part of a table; `early`: after how many rows the reading may stop.
+
+    `keys` are columns of which the number of values is wanted.
+    """
     if relation.remote is not None:
         return _asked(relation, columns, conditions)
     files = statistics.files(part)
     there = sum(file.rows or 0 for file in files) or relation.rows
     left = [file for file in files if _may(conditions, file.extents, file.rows)]
-    looked = statistics.groups(left, columns, [one.column for one in conditions]) if left else {}
+    own = [name for name in columns if name in keys]
+    bounded = list(dict.fromkeys([*(one.column for one in conditions), *own]))
+    looked = statistics.groups(left, columns, bounded) if left else {}
     if looked:
         found = _of_groups(left, looked, conditions)
     else:
@@ -76,7 +83,21 @@ def read_of(
         rows_there=there,
         kept=found.kept,
         exact=len(looked) == len(left),
+        distinct=_distinct(own, [group for groups in looked.values() for group in groups], conditions, found.rows),
     )
+
+
+def _distinct(
+    names: Sequence[str], groups: Sequence[Group], conditions: Sequence[Predicate], rows: float
+) -> dict[str, float]:
+    """Return at most how many values columns of whole numbers have, by their bounds."""
+    found = {}
+    for name in names:
+        extents = [group.extents.get(name, Extent()) for group in groups if _may(conditions, group.extents, group.rows)]
+        lows, highs = ([extent.minimum for extent in extents], [extent.maximum for extent in extents])
+        if extents and all(type(bound) is int for bound in (*lows, *highs)):
+            found[name] = max(1.0, min(rows, max(highs) - min(lows) + 1.0))
+    return found
 
 
 _VALUE = 8  # bytes of a server's value, about

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -18,6 +18,7 @@ __all__ = [
     "inner_queries",
     "is_aggregate",
     "is_plain",
+    "key_columns",
     "key_values",
     "last_row",
     "links_two",
@@ -148,9 +149,28 @@ def last_row(node: exp.Expr) -> float | None:
     return None if numbers[0] is None else numbers[0] + (numbers[1] or 0)
 
 
-def key_values(key: exp.Expr, rows: float) -> float:
-    """Return about how many values a key of groups has."""
-    found = kind(key.unnest())
+def key_columns(select: exp.Select) -> dict[str, set[str]]:
+    """Return the columns, by alias, that group rows or meet in an equality of a join."""
+    found: dict[str, set[str]] = {}
+    group = select.args.get("group")
+    keys = list(group.expressions) if group is not None else []
+    for holder in [select.args.get("where"), *(select.args.get("joins") or [])]:
+        condition = None if holder is None else holder.args.get("on") or holder.this
+        for one in conjuncts(condition) if not isinstance(condition, (exp.Table, exp.Subquery)) else ():
+            keys += [one.this, one.expression] if isinstance(one, exp.EQ) and links_two(one) else []
+    for key in keys:
+        column = key.unnest()
+        if isinstance(column, exp.Column):
+            found.setdefault(column.table, set()).add(column.name)
+    return found
+
+
+def key_values(key: exp.Expr, rows: float, distinct: Mapping[tuple[str, str], float]) -> float:
+    """Return about how many values a key of groups has; `distinct` has those of columns where they are known."""
+    column = key.unnest()
+    if isinstance(column, exp.Column) and (column.table, column.name) in distinct:
+        return distinct[column.table, column.name]
+    found = kind(column)
     few: dict[str, float] = {"bool": 3.0, "int8": 200.0, "uint8": 200.0}
     return few.get(found, max(1.0, float(rows**0.6)))
 
