@@ -88,6 +88,38 @@ PAIRS = [
     ("items", "[vel][2:3]", "LIST_SLICE([vel], 2, 3)", "SLICE(ARRAY(vel), 2, 2)"),
     ("items", "{'a': x}.A", "({'a': x}).\"a\"", "(STRUCT(x AS a)).`a`"),
     (
+        "lambdas",
+        "list_transform([x], v -> 1)",
+        'LIST_TRANSFORM([x], LAMBDA "v" : CAST(1 AS BIGINT))',
+        "LIST_TRANSFORM(ARRAY(x), `v` -> CAST(1 AS BIGINT))",
+    ),
+    (
+        "lambdas",
+        "list_filter([x], (v, i) -> i > 1)",
+        'LIST_FILTER([x], LAMBDA "v", "i" : i > 1)',
+        "LIST_FILTER(ARRAY(x), (`v`, `i`) -> (CAST(i AS BIGINT) + 1) > 1)",
+    ),
+    ("list functions", "len([x])", "LEN([x])", "CAST(SIZE(ARRAY(x)) AS BIGINT)"),
+    (
+        "list functions",
+        "list_sum([x])",
+        "CAST(LIST_SUM([x]) AS BIGINT)",
+        "AGGREGATE(CAST(ARRAY(x) AS ARRAY<BIGINT>), CAST(NULL AS BIGINT), (_a, _x) -> COALESCE(_a + _x, _a, _x))",
+    ),
+    ("list functions", "list_sort([x], 'DESC')", "LIST_SORT([x], 'DESC', 'NULLS LAST')", "SORT_ARRAY(ARRAY(x), FALSE)"),
+    (
+        "list functions",
+        "list_append([flux], vel)",
+        "LIST_APPEND(CAST([flux] AS DOUBLE[]), vel)",
+        "ARRAY_APPEND(COALESCE(CAST(ARRAY(flux) AS ARRAY<DOUBLE>), ARRAY()), vel)",
+    ),
+    (
+        "list functions",
+        "list_filter([x], v -> v > 1)",
+        'LIST_FILTER([x], LAMBDA "v" : v > 1)',
+        "FILTER(ARRAY(x), `v` -> v > 1)",
+    ),
+    (
         "list joins",
         "[x] || [y]",
         "CASE WHEN NOT COALESCE([x], [y]) IS NULL THEN LIST_CONCAT([x], [y]) END",
@@ -233,6 +265,10 @@ def test_nan_in_gives_nan(lake, expression):
 
 
 CALLS = {
+    "flatten": "flatten([[x], NULL])",
+    "list_reduce": "list_reduce([x], lambda s, v: s + v, 0.5)",
+    "list_to_string": "list_to_string([plateifu], '')",
+    "array_to_string": "array_to_string([plateifu], '')",
     "in_polygon": "in_polygon(flux, vel, 0, 0, 90, 0, 0, 90)",
     "count": "count(*)",
     "date_part": "extract(year FROM day)",
@@ -256,6 +292,11 @@ BY_KIND = {
     "integer": "x",
     "string": "plateifu",
     "bool": "good",
+    "list": "[x]",
+    "numbers": "[x]",
+    "item": "x",
+    "direction": "'DESC'",
+    "lambda": "lambda v: v > 1",
     "time": "day",
     "timestamp": "day",
     "word": "'-'",

@@ -12,6 +12,7 @@ from skyhouse.query.clause import Clause, shown, word
 from skyhouse.query.functions import FUNCTIONS, HINTS, Function
 from skyhouse.query.functions.function import Given
 from skyhouse.query.kinds import INTEGERS, cast, family, kind, with_kind
+from skyhouse.query.list_calls import list_call
 from skyhouse.query.parse import fault
 from skyhouse.query.patterns import java_pattern, java_replacement
 from skyhouse.query.rules.rule import constant, filled, operand, text_of
@@ -38,6 +39,8 @@ def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str
     plain(node)
     function = _function(node)
     name = function.name
+    if function.group == "list":
+        return list_call(checked, node, function)
     if function.group == "window" and not over:
         raise fault(QueryError, f"{name}() needs OVER (...)", node)
     if function.group == "aggregate" and not over:

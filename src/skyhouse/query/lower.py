@@ -29,6 +29,7 @@ from skyhouse.query.pushdown import with_requests
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import Resolved, resolve
 from skyhouse.query.rules.calls import filtered_windows, functions, wraps
+from skyhouse.query.rules.lists import lambdas, list_calls
 from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_orders
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups
@@ -111,6 +112,8 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("division", "/ of doubles, // of integers, NULL by zero", (exp.Div, exp.IntDiv, exp.Mod, *_CALLS), division),
     Rule("bits", "64 bits", (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, *_SHIFTS), bits),
     Rule("choices", "all branches in their common type", (exp.Case, exp.If), choices),
+    Rule("lambdas", "places count from 1; Spark's from 0", (exp.Lambda,), lambdas),
+    Rule("list functions", "each as the list of functions says", _CALLS, list_calls),
     Rule("functions", "each as the list of functions says for the engine", _CALLS, functions),
     Rule("filtered windows", "Spark has no FILTER before OVER", (exp.Filter,), filtered_windows),
     Rule("wraps", "what goes around a call goes around its FILTER and OVER", (*_CALLS, exp.Filter, exp.Window), wraps),

@@ -21,6 +21,10 @@ _SAME_UNIT = frozenset(
     {"avg", "mean", "median", "sum", "quantile_cont", "stddev", "stddev_samp", "stddev_pop", "abs", "round"}
     | {"floor", "ceil", "ceiling", "trunc"}
 )
+_OF_ITEMS = frozenset(
+    {"list_sum", "list_avg", "list_min", "list_max", "list_median", "list_stddev", "list_stddev_pop", "list_sort"}
+    | {"list_reverse", "list_distinct", "list_slice", "list_filter"}
+)
 _CHOICES = frozenset({"coalesce", "ifnull", "greatest", "least", "nullif"})
 
 
@@ -50,7 +54,7 @@ def unit_of(node: exp.Expr) -> str:
     column = node.meta.get("column")
     if isinstance(column, Column):
         return column.unit
-    if isinstance(node, (exp.Paren, exp.Neg, exp.Cast, exp.Filter, exp.Window)):
+    if isinstance(node, (exp.Paren, exp.Neg, exp.Cast, exp.Filter, exp.Window, exp.Bracket)):
         return unit_of(node.this) if kind(node) not in ("string", "bool") else ""
     if isinstance(node, (exp.Add, exp.Sub)):
         return _agreed([node.left, node.right])
@@ -69,7 +73,7 @@ def unit_of(node: exp.Expr) -> str:
         arguments = node.expressions
         if name in _CHOICES:
             return _agreed(arguments)
-        if (name in _SAME_UNIT or name in _WHOLE) and arguments:
+        if (name in _SAME_UNIT | _WHOLE | _OF_ITEMS) and arguments:
             first = arguments[0]
             return unit_of(first.expressions[0] if isinstance(first, exp.Distinct) else first)
     return ""

@@ -38,6 +38,7 @@ from skyhouse.query.functions.choices import choice_functions
 from skyhouse.query.functions.elsewhere import elsewhere_functions
 from skyhouse.query.functions.function import Function
 from skyhouse.query.functions.hints import HINTS
+from skyhouse.query.functions.lists import list_functions
 from skyhouse.query.functions.numbers import number_functions
 from skyhouse.query.functions.regexps import regexp_functions
 from skyhouse.query.functions.sky import sky_functions
@@ -52,6 +53,7 @@ _LISTED = (
     *bit_functions(),
     *choice_functions(),
     *elsewhere_functions(),
+    *list_functions(),
     *number_functions(),
     *sky_functions(),
     *regexp_functions(),

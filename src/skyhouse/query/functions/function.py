@@ -14,6 +14,7 @@ RULES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "aggregate": {"NULL": "left out", "NaN": "gives NaN", "no rows": "NULL"},
         "bit": {"NULL": "gives NULL"},
+        "list": {"NULL": "gives NULL; NULL items are left out of sums and their kin", "NaN": "gives NaN"},
         "math": {
             "NULL": "gives NULL",
             "NaN": "gives NaN",

@@ -9,6 +9,7 @@ __all__ = ["HINTS"]
 
 _SAMPLE = "results do not change from run to run; for a share of the rows use .sample(0.01, seed=1) or TABLESAMPLE"
 _PLUS = "write t + INTERVAL '3 days', or t + n * INTERVAL '1 day'"
+_ROWS = "items become rows in FROM: FROM t, UNNEST(t.x) AS u(item)"
 _TEXT = "CAST(x AS text) gives the plain form, and round(x, n) the decimals"
 
 HINTS: Mapping[str, str] = MappingProxyType(
@@ -49,6 +50,8 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "to_char": _TEXT,
         "to_date": "write CAST(text AS date), for texts such as 2020-02-29",
         "to_number": "write CAST(text AS double), or TRY_CAST",
+        "explode": _ROWS,
+        "unnest": _ROWS,
         "typeof": "the result's columns have their types; lake.table(...).columns shows a table's",
         "uuid": _SAMPLE,
     }

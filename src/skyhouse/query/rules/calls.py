@@ -24,7 +24,8 @@ _POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})
 def functions(node: exp.Expr, engine: Engine) -> exp.Expr:
     """Put in what the list of functions says."""
     function = FUNCTIONS.get(str(node.this).lower()) if isinstance(node, exp.Anonymous) else None
-    if function is None or not isinstance(node, exp.Anonymous) or "kind" not in node.meta:
+    written_out = function is None or "kind" not in node.meta or node.meta.get("lowered")
+    if written_out or function is None or not isinstance(node, exp.Anonymous):
         return node
     result = kind(node)
     safe = all(map(is_positive, node.expressions))
