@@ -82,7 +82,7 @@ PAIRS = [
     ("likes", "plateifu LIKE plateifu", "plateifu LIKE plateifu ESCAPE '\\'", "plateifu LIKE plateifu"),
     ("lists", "[1, 2]", "CAST([1, 2] AS BIGINT[])", "CAST(ARRAY(1, 2) AS ARRAY<BIGINT>)"),
     ("lists", "[x, 2.5]", "[CAST(x AS DOUBLE), 2.5]", "ARRAY(CAST(x AS DOUBLE), 2.5)"),
-    ("lists", "{'a': x}", "{'a': x}", "NAMED_STRUCT('a', x)"),
+    ("lists", "{'a': x}", "{'a': x}", "CAST(NAMED_STRUCT('a', x) AS STRUCT<`a`: INT>)"),
     ("items", "[vel][1]", "LIST_EXTRACT([vel], 1)", "TRY_ELEMENT_AT(ARRAY(vel), 1)"),
     ("items", "[vel][0]", "LIST_EXTRACT([vel], 0)", "TRY_ELEMENT_AT(ARRAY(vel), NULLIF(TRY_CAST(0 AS INT), 0))"),
     ("items", "[vel][2:3]", "LIST_SLICE([vel], 2, 3)", "SLICE(ARRAY(vel), 2, 2)"),
@@ -138,6 +138,12 @@ PAIRS = [
         ),
     ),
     ("outputs", "1", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"),
+    (
+        "rows",
+        "(SELECT max(m) FROM UNNEST([x]) AS u(m))",
+        '(SELECT MAX(m) AS "max(m)" FROM (SELECT UNNEST([x]) AS "m") AS "u")',
+        "(SELECT MAX(m) AS `max(m)` FROM EXPLODE(ARRAY(x)) AS `u`(`m`))",
+    ),
     ("outputs", "[]", "CAST([] AS TEXT[])", "CAST(ARRAY() AS ARRAY<STRING>)"),
     ("literals", "0.2", "0.2e0", "0.2e0"),
 ]

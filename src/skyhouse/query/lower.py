@@ -33,6 +33,7 @@ from skyhouse.query.rules.lists import lambdas, list_calls
 from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_orders
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
 from skyhouse.query.rules.queries import orders, outputs, picked_groups
+from skyhouse.query.rules.rows import rows
 from skyhouse.query.rules.rule import Rule, Step
 from skyhouse.query.rules.times import fix_moment, time_sums
 
@@ -121,5 +122,6 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("orders", "NULLs last; Spark has them first", (exp.Ordered,), orders),
     Rule("outputs", "bare numbers as results have 64 bits", (exp.Select,), outputs),
     Rule("picked groups", "Spark's QUALIFY of groups sees no aggregates of its own", (exp.Select,), picked_groups),
+    Rule("rows", "DuckDB unnests in a select list, Spark by functions of its own", (exp.Unnest,), rows),
     Rule("literals", "0.2 is a double; both engines would read a decimal", (exp.Literal,), literals),
 )

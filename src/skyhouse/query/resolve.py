@@ -22,9 +22,9 @@ from skyhouse.query.kinds import cast, common, with_kind
 from skyhouse.query.ordering import tail
 from skyhouse.query.parse import fault
 from skyhouse.query.relation import Scan, Tables
-from skyhouse.query.scope import Ctes, Scope
+from skyhouse.query.scope import Ctes, Scope, with_names
 from skyhouse.query.select_list import name_items, write_out_stars
-from skyhouse.query.sources import Sources, with_names
+from skyhouse.query.sources import Sources
 
 __all__ = ["Resolved", "resolve"]
 

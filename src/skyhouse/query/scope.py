@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from skyhouse.query.kinds import common, with_kind
 from skyhouse.query.parse import fault
 from skyhouse.query.relation import Relation
 
-__all__ = ["AskQuery", "Ctes", "Scope", "Source", "by_lower"]
+__all__ = ["AskQuery", "Ctes", "Scope", "Source", "by_lower", "named_source", "with_names"]
 
 Ctes = dict[str, tuple[Column, ...]]
 
@@ -56,6 +56,31 @@ class Source:
     def title(self) -> str:
         """The name for messages."""
         return self.relation.name if self.relation is not None else self.alias
+
+
+def named_source(node: exp.Expr, columns: tuple[Column, ...], default: str) -> Source:
+    """Return the source of a node of FROM by its alias, or by the default, and write the alias out.
+
+    Names after the alias, ``AS t(a, b)``, are those of the first columns.
+    """
+    given = node.args.get("alias")
+    alias = node.alias or default
+    names = given.args.get("columns") or [] if isinstance(given, exp.TableAlias) else []
+    node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    renamed = with_names(columns, names, alias)
+    origins = {new.name: old.name for new, old in zip(renamed, columns, strict=True) if new.name != old.name}
+    return Source(alias, by_lower(renamed, names[0] if names else node), origins=origins)
+
+
+def with_names(columns: tuple[Column, ...], names: list[exp.Expr], of: str) -> tuple[Column, ...]:
+    """Return the columns with the first of them renamed; raises QueryError for more names than columns."""
+    if len(names) > len(columns):
+        problem = f"{of!r} has {len(columns)} columns, and here are {len(names)} names for them"
+        raise fault(QueryError, problem, names[len(columns)])
+    return (
+        *(replace(column, name=name.name) for column, name in zip(columns, names, strict=False)),
+        *columns[len(names) :],
+    )
 
 
 @dataclass

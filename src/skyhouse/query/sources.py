@@ -7,20 +7,20 @@ puts in its place what both engines read, and returns the `Source`: an alias and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from skyhouse.columns import Column
 from skyhouse.errors import QueryError, UnknownTable, did_you_mean
 from skyhouse.query.clause import only
 from skyhouse.query.expressions import Expressions
 from skyhouse.query.parse import fault
 from skyhouse.query.relation import Relation, Tables
 from skyhouse.query.sample import sampled
-from skyhouse.query.scope import AskQuery, Ctes, Scope, Source, by_lower
+from skyhouse.query.scope import AskQuery, Ctes, Scope, Source, named_source
+from skyhouse.query.unnest import lateral, series, unnested
 
-__all__ = ["CALLS", "HANDLERS", "Handler", "Sources", "named_source"]
+__all__ = ["CALLS", "HANDLERS", "Handler", "Sources"]
 
 _JOIN_KINDS = frozenset({"", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"})
 _JOIN_SIDES = frozenset({"", "LEFT", "RIGHT", "FULL"})
@@ -88,31 +88,6 @@ class Sources:
 Handler = Callable[[Sources, exp.Expr, Scope], Source]
 
 
-def named_source(node: exp.Expr, columns: tuple[Column, ...], default: str) -> Source:
-    """Return the source of a node of FROM by its alias, or by the default, and write the alias out.
-
-    Names after the alias, ``AS t(a, b)``, are those of the first columns.
-    """
-    given = node.args.get("alias")
-    alias = node.alias or default
-    names = given.args.get("columns") or [] if isinstance(given, exp.TableAlias) else []
-    node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
-    renamed = with_names(columns, names, alias)
-    origins = {new.name: old.name for new, old in zip(renamed, columns, strict=True) if new.name != old.name}
-    return Source(alias, by_lower(renamed, names[0] if names else node), origins=origins)
-
-
-def with_names(columns: tuple[Column, ...], names: list[exp.Expr], of: str) -> tuple[Column, ...]:
-    """Return the columns with the first of them renamed; raises QueryError for more names than columns."""
-    if len(names) > len(columns):
-        problem = f"{of!r} has {len(columns)} columns, and here are {len(names)} names for them"
-        raise fault(QueryError, problem, names[len(columns)])
-    return (
-        *(replace(column, name=name.name) for column, name in zip(columns, names, strict=False)),
-        *columns[len(names) :],
-    )
-
-
 def _query(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
     only(node, {"this", "alias", "sample"}, "a query in FROM")
     return named_source(node, sources.ask(node.this, None, scope.ctes), scope.unused("query"))
@@ -167,5 +142,10 @@ def full_name(tables: Tables, name: str, release: bool = False) -> str:
     return found[0] if found else name
 
 
-HANDLERS: Mapping[type[exp.Expr], Handler] = {exp.Subquery: _query, exp.Table: _table}
-CALLS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[type[exp.Expr], Handler] = {
+    exp.Subquery: _query,
+    exp.Table: _table,
+    exp.Unnest: unnested,
+    exp.Lateral: lateral,
+}
+CALLS: Mapping[str, Handler] = {"generate_series": series, "range": series}

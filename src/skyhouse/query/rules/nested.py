@@ -33,7 +33,10 @@ def _struct(node: exp.Struct, engine: Engine) -> exp.Expr:
         part.set("this", exp.Identifier(this=name, quoted=True))
         part.set("expression", brought(part.expression, wanted))
         arguments += [exp.Literal.string(name), part.expression]
-    return node if engine == "duckdb" else with_kind(call_of("named_struct", *arguments), found)
+    if engine == "duckdb":
+        return node
+    # The cast lets fields be NULL: of literals they could not, and then no struct of them either.
+    return hard(call_of("named_struct", *arguments), found)
 
 
 def brought(node: exp.Expr, wanted: str) -> exp.Expr:
