@@ -24,7 +24,7 @@ def rows(lake, text, dialect):
         ("SELECT a FROM t (nolock), u AS v with (nolock)", "SELECT a FROM t, u AS v"),
         ("SELECT a FROM BESTDR16..t, BestDR9.dbo.u", "SELECT a FROM BESTDR16.t, BestDR9.u"),
         ("SELECT a FROM MyDB.dbo.[my table]", 'SELECT a FROM MyDB."my table"'),
-        ("SELECT a & 3 + 2 FROM t", "SELECT a & 3 + 2 FROM t"),
+        ("SELECT a & 3 + 2 FROM t", "SELECT (a & 3) + 2 FROM t"),
         ("SELECT 'a' + b + c FROM t", "SELECT 'a' || b || c FROM t"),
         ("SELECT LEN(a), SQUARE(b), ATN2(a, b) FROM t", "SELECT length(rtrim(a)), power(b, 2), atan2(a, b) FROM t"),
         ("SELECT CONVERT(float, a), CAST(a AS int) FROM t", "SELECT CAST(a AS DOUBLE), CAST(cut(a) AS INT) FROM t"),

@@ -190,7 +190,7 @@ def _area(node: exp.Expr) -> exp.Expr:
     shape = node.expressions[0] if node.expressions else node
     if _name(shape) == "circle":
         # A cap of 2 pi (1 - cos r), written so that small circles lose no digits.
-        half = exp.Div(this=_circle(shape)[2], expression=exp.Literal.number(2))
+        half = exp.Div(this=_circle(shape)[2], expression=exp.Literal.number("2.0"))
         sine = call("sin", call("radians", half))
         squared = exp.Mul(
             this=exp.Mul(this=number(4 * math.pi * _SQUARE_DEGREES), expression=sine), expression=sine.copy()

@@ -20,11 +20,13 @@ from skyhouse.query.dialects.rewrite import Rewrite
 from skyhouse.query.dialects.skyserver import applied, constants, searches
 from skyhouse.query.dialects.tsql_calls import converted, functions, methods
 from skyhouse.query.dialects.tsql_clauses import hints, tables, tops, variables
-from skyhouse.query.dialects.tsql_operators import additions, casts, division, exclusive_or, types
+from skyhouse.query.dialects.tsql_operators import additions, casts, division, exclusive_or, likes, nested, types
 
 __all__ = ["REFUSED", "REWRITES", "SkyServerSql"]
 
 _KEYWORDS = {word: kind for word, kind in TSQL.Tokenizer.KEYWORDS.items() if word not in ("GO", "PRINT")}
+
+_BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
 
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
@@ -69,12 +71,14 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("searches", "SkyServer's searches in FROM are queries", (exp.Table,), searches),
     Rewrite("tables", "databases and owners are not part of a table's name here", (exp.Table,), tables),
     Rewrite("methods", "dbo.f(x) is a function of SkyServer", (exp.Dot,), methods),
+    Rewrite("nested", "bits and sums bind alike", (*_BITS, exp.Add, exp.Sub), nested),
     Rewrite("division", "an integer by an integer is an integer", (exp.Div,), division),
     Rewrite("converted", "CONVERT is a CAST with its parts turned round", (exp.Convert,), converted),
     Rewrite("types", "T-SQL's types in the language's words", (exp.Cast, exp.TryCast), types),
     Rewrite("casts", "a cast to an integer cuts, and does not round", (exp.Cast, exp.TryCast), casts),
     Rewrite("constants", "SDSS's constants by their names", (exp.Anonymous,), constants),
     Rewrite("functions", "functions by the language's names", (exp.Anonymous,), functions),
+    Rewrite("likes", "the backslash is the language's escape, and there are no sets", (exp.Like,), likes),
     Rewrite("additions", "+ joins texts", (exp.Add,), additions),
     Rewrite("exclusive or", "^ is a power in the language", (exp.BitwiseXor,), exclusive_or),
 )

@@ -8,12 +8,13 @@ from skyhouse.errors import QueryError
 from skyhouse.query.dialects.rewrite import call, operand
 from skyhouse.query.place import fault
 
-__all__ = ["additions", "casts", "division", "exclusive_or", "types"]
+__all__ = ["additions", "casts", "division", "exclusive_or", "likes", "nested", "types"]
 
 _DOUBLES = (exp.DType.DECIMAL, exp.DType.MONEY, exp.DType.SMALLMONEY)
 _TEXTS = (exp.DType.VARCHAR, exp.DType.NVARCHAR, exp.DType.CHAR, exp.DType.NCHAR, exp.DType.TEXT)
 _TIMES = (exp.DType.DATETIME, exp.DType.DATETIME2, exp.DType.SMALLDATETIME)
 _INTEGERS = (exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
+_BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
 _TEXT_CALLS = frozenset(
     "str ltrim rtrim trim upper lower substring substr left right replace concat char replicate repeat space".split()
 )
@@ -97,3 +98,25 @@ def division(node: exp.Expr) -> exp.Expr:
     if any(isinstance(s, exp.Literal) and s.is_string for s in sides):
         raise fault(QueryError, "/ takes numbers, and here is a text", node)
     return call("divide", *(side.unnest() for side in (node.this, node.expression)))
+
+
+def likes(node: exp.Expr) -> exp.Expr:
+    """Keep the backslash a sign like any other in a pattern; refuse T-SQL's sets of signs."""
+    pattern = node.expression
+    if isinstance(pattern, exp.Literal):
+        if "[" in pattern.name:
+            raise fault(
+                QueryError, "sets of signs in LIKE, [a-z], are not read; use regexp_matches(text, pattern)", node
+            )
+        pattern.set("this", pattern.name.replace("\\", "\\\\"))
+    return node
+
+
+def nested(node: exp.Expr) -> exp.Expr:
+    """Write the parentheses that T-SQL needs none of, for there bits and sums bind alike, from the left."""
+    for key in ("this", "expression"):
+        side = node.args[key]
+        mixed = isinstance(side, exp.Binary) and type(side) is not type(node)
+        if mixed and (isinstance(node, _BITS) or isinstance(side, _BITS)):
+            node.set(key, exp.Paren(this=side))
+    return node

@@ -131,9 +131,10 @@ def _in_polygon(given: Sequence[Given]) -> str:
     dec, reach = math.degrees(math.asin(centre[2] / length)), math.degrees(reach) + _SLACK
     tests = [f"_2 BETWEEN {dec - reach!r} AND {dec + reach!r}"] if reach < 90 else []
     for x, y, z in sides:
+        # How far outside a side: NaN is greater than all numbers, and so is outside.
         tests.append(
-            f"{x!r} * (cos(radians(_2)) * cos(radians(_1))) + {y!r} * (cos(radians(_2)) * sin(radians(_1)))"
-            f" + {z!r} * sin(radians(_2)) >= -1e-15"
+            f"{-x!r} * (cos(radians(_2)) * cos(radians(_1))) + {-y!r} * (cos(radians(_2)) * sin(radians(_1)))"
+            f" + {-z!r} * sin(radians(_2)) <= 1e-15"
         )
     return " AND ".join(tests)
 

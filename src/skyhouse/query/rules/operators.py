@@ -14,6 +14,8 @@ from skyhouse.query.rules.rule import call_of, constant, firm, is_number, operan
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
+_BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseLeftShift, exp.BitwiseRightShift)
+
 
 def casts(node: exp.Expr, engine: Engine) -> exp.Expr:
     """Round what is cast from a float to an integer."""
@@ -70,6 +72,10 @@ def _not_zero(node: exp.Expr, wanted: str) -> exp.Expr:
 
 def bits(node: exp.Expr, _engine: Engine) -> exp.Expr:
     """Bring bit patterns to 64 bits."""
+    for key in ("this", "expression"):
+        # In Spark & binds closer than |; as read, both go from the left.
+        if isinstance(side := node.args.get(key), _BITS) and type(side) is not type(node):
+            node.set(key, operand(side))
     node.set("this", firm(cast(node.this, "int64")))
     if isinstance(node, (exp.BitwiseLeftShift, exp.BitwiseRightShift)):
         # Spark shifts by an INT only.
