@@ -237,3 +237,5 @@ SELECT TOP 10 objID FROM Galaxy ORDER BY NEWID()
 SELECT TOP 1 PERCENT objID, r FROM Galaxy ORDER BY r
 -- sample: url of a spectrum
 SELECT TOP 10 dbo.fGetUrlFitsSpectrum(specObjID) AS url FROM SpecObj
+-- sample: names of spectra
+SELECT TOP 10 'spec-' + right('000' + cast(plate as varchar(4)), 4) + '-' + cast(mjd as varchar(5)) AS [file name] FROM SpecObj

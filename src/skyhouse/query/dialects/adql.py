@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import TokenType
 from skyhouse.errors import QueryError
 from skyhouse.query.dialects.geometry import conditions, geometry, leftovers
 from skyhouse.query.dialects.house import Dialect
-from skyhouse.query.dialects.rewrite import Rewrite, call, operand
+from skyhouse.query.dialects.rewrite import Rewrite, call
 from skyhouse.query.dialects.tsql_operators import division
 from skyhouse.query.place import fault
 
@@ -41,12 +41,6 @@ def _functions(node: exp.Expr) -> exp.Expr:
     name, arguments = str(node.this).lower(), node.expressions
     if name in _REFUSED:
         raise fault(QueryError, f"{name.upper()} is not part of the language: {_REFUSED[name]}", node)
-    if name == "truncate" and len(arguments) == 2:
-        power = call("power", exp.Literal.number(10), arguments[1])
-        cut = call("trunc", exp.Mul(this=operand(arguments[0]), expression=power))
-        return exp.Paren(this=exp.Div(this=cut, expression=power.copy()))
-    if name == "truncate":
-        return call("trunc", *arguments)
     if name == "gaia_healpix_index" and len(arguments) == 2 and arguments[0].name.isdigit():
         # A source_id begins with its HEALPix cell of order 12, two bits an order, above 35 bits of its own.
         shift = 2 ** (35 + 2 * (12 - int(arguments[0].name)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from skyhouse.errors import QueryError
-from skyhouse.query.dialects.rewrite import call, operand
+from skyhouse.query.dialects.rewrite import call
 from skyhouse.query.place import fault
 
 __all__ = ["additions", "casts", "division", "exclusive_or", "likes", "nested", "types"]
@@ -83,11 +83,8 @@ def _is_text(node: exp.Expr) -> bool:
 
 
 def exclusive_or(node: exp.Expr) -> exp.Expr:
-    """Write an exclusive or as the bits of either less those of both."""
-    left, right = operand(node.this), operand(node.expression)
-    either = exp.Paren(this=exp.BitwiseOr(this=left, expression=right))
-    both = exp.Paren(this=exp.BitwiseAnd(this=left.copy(), expression=right.copy()))
-    return exp.Paren(this=exp.Sub(this=either, expression=both))
+    """Write an exclusive or as the function."""
+    return call("xor", node.this, node.expression)
 
 
 def division(node: exp.Expr) -> exp.Expr:
