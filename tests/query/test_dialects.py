@@ -181,14 +181,14 @@ def test_centroids(lake):
             "SELECT n.objID FROM dbo.fGetNearestObjEq(1, 2, 3) n",
             (
                 "SELECT n.objID FROM (SELECT objID, 60.0 * separation(ra, dec, 1, 2) AS distance FROM PhotoPrimary"
-                " WHERE in_cone(ra, dec, 1, 2, 3 / 60.0) ORDER BY distance LIMIT 1) AS n"
+                " WHERE in_cone(ra, dec, 1, 2, 0.05) ORDER BY distance LIMIT 1) AS n"
             ),
         ),
         (
             "SELECT m.id, n.objID FROM m OUTER APPLY fGetNearbyObjEq(m.ra, m.dec, 1) AS n WHERE n.distance < 1",
             (
                 "SELECT m.id, n.objID FROM m LEFT JOIN (SELECT objID, ra AS _ra, dec AS _dec FROM PhotoPrimary) AS n"
-                " ON in_cone(n._ra, n._dec, m.ra, m.dec, 1 / 60.0)"
+                " ON in_cone(n._ra, n._dec, m.ra, m.dec, 0.016666666666666666)"
                 " WHERE (60.0 * separation(n._ra, n._dec, m.ra, m.dec)) < 1"
             ),
         ),

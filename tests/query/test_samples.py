@@ -148,8 +148,11 @@ def test_a_published_query_runs_or_is_refused_with_its_reason(archive, title, te
     assert lower(parse(text, DIALECTS[archive]), shelf, "spark").sql
 
 
-def test_the_list_of_refused_names_samples_that_there_are():
+def test_the_list_of_refused_names_samples_that_there_are_and_the_page_shows_it():
     assert set(REFUSED) <= {sample.id for sample in samples()}
+    page = (Path(__file__).parents[2] / "docs" / "dialects.md").read_text(encoding="utf-8")
+    assert set(REFUSED) == set(re.findall(r"^\| ((?:sdss|gaia|rubin): .*?) \|", page, flags=re.MULTILINE))
+    assert f" {len(list(samples())) - len(REFUSED)} run." in page
     assert {archive: sum(s.id.startswith(archive) for s in samples()) for archive in DIALECTS} == {
         "sdss": 66,
         "gaia": 22,

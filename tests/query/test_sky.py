@@ -2,42 +2,77 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.coordinates import Angle, SkyCoord
-from hypothesis import given
-from hypothesis import strategies as st
 
+from skyhouse.engine.duck import DuckEngine
 from skyhouse.errors import QueryError
+from skyhouse.query.lower import lower
+from skyhouse.query.parse import parse
 from skyhouse.query.query import Query
-
-RA, DEC = st.floats(-10, 370), st.floats(-90, 90)
+from skyhouse.settings import Settings
+from skyhouse.testing import shelve
 
 
 def value(lake, expression):
     return Query.of(f"SELECT {expression} AS a", lake).to_arrow().column("a")[0].as_py()
 
 
-@given(RA, DEC, RA, DEC)
-def test_separation_is_astropys(lake, ra, dec, ra0, dec0):
-    due = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(ra0, dec0, unit="deg")).deg
-    assert value(lake, f"separation({ra!r}, {dec!r}, {ra0!r}, {dec0!r})") == pytest.approx(due, rel=1e-9, abs=1e-11)
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Pairs of places, among them poles, opposite and near ones, and what the language says of them."""
+    rng = np.random.default_rng(5)
+    ra, dec = rng.uniform(-10, 370, (2, 3000)), np.degrees(np.arcsin(rng.uniform(-1, 1, (2, 3000))))
+    edges = np.array([(a, d) for a in (0, 1e-7, 90, 180, 359.9999999, 360) for d in (-90, -45, 0, 1e-9, 89.9999, 90)])
+    left, right = (axis.ravel() for axis in np.meshgrid(np.arange(len(edges)), np.arange(len(edges))))
+    columns = {
+        "ra": np.concatenate([ra[0], edges[left, 0], ra[0]]),
+        "dec": np.concatenate([dec[0], edges[left, 1], dec[0]]),
+        "ra0": np.concatenate([ra[1], edges[right, 0], ra[0] + rng.normal(0, 1e-4, 3000)]),
+        "dec0": np.concatenate([dec[1], edges[right, 1], np.clip(dec[0] + rng.normal(0, 1e-4, 3000), -90, 90)]),
+    }
+    columns["radius"] = np.abs(rng.normal(0, 60, len(columns["ra"])))
+    shelf = {"t.pairs": shelve(tmp_path_factory.mktemp("pairs"), "t.pairs", pa.table(columns))}
+
+    class Tables:
+        relation = staticmethod(shelf.__getitem__)
+        names = staticmethod(lambda: list(shelf))
+
+    text = (
+        "SELECT separation(ra, dec, ra0, dec0) AS separation, position_angle(ra, dec, ra0, dec0) AS angle,"
+        " in_cone(ra, dec, ra0, dec0, radius) AS inside FROM t.pairs"
+    )
+    engine = DuckEngine(Settings())
+    found = engine.batches(lower(parse(text), Tables, "duckdb")).read_all()
+    engine.close()
+    here, there = (SkyCoord(columns[f"ra{n}"], columns[f"dec{n}"], unit="deg") for n in ("", "0"))
+    return columns, {name: found[name].to_numpy() for name in found.column_names}, here, there
 
 
-@given(RA, DEC, st.floats(0, 360), st.floats(1e-6, 179))
-def test_position_angle_is_astropys(lake, ra, dec, angle, distance):
-    here = SkyCoord(ra, dec, unit="deg")
-    there = here.directional_offset_by(angle * here.ra.unit, distance * here.ra.unit)
+def test_separations_are_astropys(pairs):
+    _, found, here, there = pairs
+    assert np.allclose(found["separation"], here.separation(there).deg, rtol=1e-9, atol=1e-11)
+
+
+def test_position_angles_are_astropys(pairs):
+    columns, found, here, there = pairs
     due = here.position_angle(there).deg
-    found = value(lake, f"position_angle({ra!r}, {dec!r}, {float(there.ra.deg)!r}, {float(there.dec.deg)!r})")
-    if abs(dec) < 89.9 and distance < 178 and abs(there.dec.deg) < 89.9:
-        assert abs((found - due + 180) % 360 - 180) < 1e-5
+    apart = found["separation"]
+    plain = (np.abs(columns["dec"]) < 89) & (np.abs(columns["dec0"]) < 89) & (apart > 1e-6) & (apart < 179)
+    assert plain.sum() > 5000
+    assert np.abs((found["angle"] - due + 180) % 360 - 180)[plain].max() < 1e-6
+    assert (found["angle"] >= 0).all()
+    assert (found["angle"] < 360).all()
 
 
-@given(RA, DEC, RA, DEC, st.floats(0, 180))
-def test_a_cone_holds_what_is_no_farther_than_its_radius(lake, ra, dec, ra0, dec0, radius):
-    due = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(ra0, dec0, unit="deg")).deg
-    if abs(due - radius) > 1e-9:
-        assert value(lake, f"in_cone({ra!r}, {dec!r}, {ra0!r}, {dec0!r}, {radius!r})") == (due < radius)
+def test_a_cone_holds_what_is_no_farther_than_its_radius(pairs):
+    columns, found, here, there = pairs
+    due = here.separation(there).deg
+    plain = np.abs(due - columns["radius"]) > 1e-9
+    assert (found["inside"] == (due < columns["radius"]))[plain].all()
+    assert 1000 < found["inside"].sum() < 6000
 
 
 @pytest.mark.parametrize(

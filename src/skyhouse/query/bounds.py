@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from skyhouse.query.kinds import kind
 
-__all__ = ["is_positive", "mark_positive", "vouch"]
+__all__ = ["is_positive", "mark_positive"]
 
 _MARK = "positive"
 _AFTER_WHERE = ("expressions", "group", "having", "qualify", "windows", "order")
@@ -22,11 +22,6 @@ _AFTER_WHERE = ("expressions", "group", "having", "qualify", "windows", "order")
 def is_positive(node: exp.Expr) -> bool:
     """Whether a node was marked: its value is above 0, NaN, or NULL."""
     return bool(node.meta.get(_MARK))
-
-
-def vouch(node: exp.Expr) -> None:
-    """Mark a node that was built so that no value of it is out of the domain of the root taken of it."""
-    node.meta[_MARK] = True
 
 
 def mark_positive(tree: exp.Expr) -> None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from skyhouse.errors import QueryError
-from skyhouse.query.dialects.rewrite import call, number, operand
+from skyhouse.query.dialects.rewrite import call, folded, number, operand
 from skyhouse.query.functions.sky import polygon_sides, unit_vector
 from skyhouse.query.place import fault
 
@@ -79,7 +79,7 @@ def _shape(node: exp.Expr, count: int, spelled: str) -> list[exp.Expr]:
     parts = _parts(node)
     if len(parts) != count:
         raise fault(QueryError, f"{spelled}, in degrees", node)
-    return [operand(part) for part in parts]
+    return [operand(folded(part)) for part in parts]
 
 
 def _point(node: exp.Expr) -> list[exp.Expr]:

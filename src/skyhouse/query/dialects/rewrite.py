@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add, mul, sub
+from types import MappingProxyType
 
 from sqlglot import exp
 
-__all__ = ["Rewrite", "call", "number", "operand", "rewritten"]
+__all__ = ["Rewrite", "call", "folded", "number", "operand", "rewritten"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,35 @@ def number(value: float) -> exp.Expr:
     """Return a number as it is written in a query."""
     literal = exp.Literal.number(repr(abs(value)))
     return exp.Neg(this=literal) if value < 0 else literal
+
+
+def folded(node: exp.Expr) -> exp.Expr:
+    """Return arithmetic on numbers as the number that it gives, integers divided as integers; else the node."""
+    value = None if isinstance(node, exp.Literal) else _value(node)
+    return node if value is None else number(value)
+
+
+def _value(node: exp.Expr) -> float | None:
+    if isinstance(node, exp.Literal):
+        return None if node.is_string else int(node.name) if node.name.isdigit() else float(node.name)
+    if isinstance(node, (exp.Paren, exp.Neg)):
+        inner = _value(node.this)
+        return -inner if inner is not None and isinstance(node, exp.Neg) else inner
+    step = _STEPS.get(type(node))
+    left, right = (_value(node.this), _value(node.expression)) if step is not None else (None, None)
+    if step is None or left is None or right is None or (isinstance(node, exp.Div) and right == 0):
+        return None
+    return step(left, right)
+
+
+def _quotient(left: float, right: float) -> float:
+    whole = isinstance(left, int) and isinstance(right, int)
+    return int(left / right) if whole else left / right
+
+
+_STEPS: Mapping[type[exp.Expr], Callable[[float, float], float]] = MappingProxyType(
+    {exp.Add: add, exp.Sub: sub, exp.Mul: mul, exp.Div: _quotient}
+)
 
 
 def operand(node: exp.Expr) -> exp.Expr:

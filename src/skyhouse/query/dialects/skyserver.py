@@ -8,7 +8,7 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from skyhouse.errors import QueryError, did_you_mean
-from skyhouse.query.dialects.rewrite import call, number, operand
+from skyhouse.query.dialects.rewrite import call, folded, number, operand
 from skyhouse.query.dialects.sdss import CONSTANTS, NAMES
 from skyhouse.query.place import fault
 
@@ -172,8 +172,8 @@ def _search(
         raise fault(
             QueryError, f"{node.name} is not read so; of SkyServer's searches there are {', '.join(known)}", node
         )
-    centre = [operand(argument) for argument in arguments[:2]]
-    radius = exp.Div(this=operand(arguments[2]), expression=exp.Literal.number("60.0"))
+    centre = [operand(folded(argument)) for argument in arguments[:2]]
+    radius = folded(exp.Div(this=operand(arguments[2]), expression=exp.Literal.number("60.0")))
     table, columns = _SOURCES[kind]
     inside = call("in_cone", ra, dec, *centre, radius)
     distance = exp.Mul(

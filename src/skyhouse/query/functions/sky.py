@@ -25,22 +25,32 @@ _SLACK = 1e-9
 
 # sin^2(d/2) of the angle d between two places, and of the angle between one and the other's antipode, which is
 # cos^2(d/2) without its cancellation: their quotient is right from 0 to 180 degrees, at the poles and across RA 0.
-# Both are positive but for declinations that are none, such as the -9999 of a missing value.
-_APART = "sin(radians(_4 - _2) / 2) * sin(radians(_4 - _2) / 2) + cos(radians(_2)) * cos(radians(_4)) * {alpha}"
-_NEAR = _APART.format(alpha="sin(radians(_3 - _1) / 2) * sin(radians(_3 - _1) / 2)")
-_FAR = _APART.replace("_4 - _2", "_4 + _2").format(alpha="cos(radians(_3 - _1) / 2) * cos(radians(_3 - _1) / 2)")
+# Both are positive but for declinations that are none, such as the -9999 of a missing value. The remainder of 360
+# makes NaN of infinities, of which an engine would refuse the sine.
+_A, _B, _C, _D = "radians(_1 % 360)", "radians(_2 % 360)", "radians(_3 % 360)", "radians(_4 % 360)"
+_NEAR = (
+    f"sin(({_D} - {_B}) / 2) * sin(({_D} - {_B}) / 2)"
+    f" + cos({_B}) * cos({_D}) * sin(({_C} - {_A}) / 2) * sin(({_C} - {_A}) / 2)"
+)
+_FAR = (
+    f"sin(({_D} + {_B}) / 2) * sin(({_D} + {_B}) / 2)"
+    f" + cos({_B}) * cos({_D}) * cos(({_C} - {_A}) / 2) * cos(({_C} - {_A}) / 2)"
+)
 _SEPARATION = f"2 * degrees(atan2(sqrt(abs({_NEAR})), sqrt(abs({_FAR}))))"
 
-_EAST = "cos(radians({d})) * sin(radians({a} - {a0}))"
-_NORTH = "(cos(radians({d0})) * sin(radians({d})) - sin(radians({d0})) * cos(radians({d})) * cos(radians({a} - {a0})))"
-_OUT = "(sin(radians({d0})) * sin(radians({d})) + cos(radians({d0})) * cos(radians({d})) * cos(radians({a} - {a0})))"
+
+def _axes(ra: str, dec: str, ra0: str, dec0: str) -> tuple[str, str, str]:
+    """Return a place's coordinates along the east and the north of a centre, and along the line to it."""
+    east = f"cos({dec}) * sin({ra} - {ra0})"
+    north = f"(cos({dec0}) * sin({dec}) - sin({dec0}) * cos({dec}) * cos({ra} - {ra0}))"
+    along = f"(sin({dec0}) * sin({dec}) + cos({dec0}) * cos({dec}) * cos({ra} - {ra0}))"
+    return east, north, along
 
 
 def sky_functions() -> list[Function]:
     """Return the functions of places on the sky."""
-    forward = {"a": "_3", "d": "_4", "a0": "_1", "d0": "_2"}
-    centred = {"a": "_1", "d": "_2", "a0": "_3", "d0": "_4"}
-    angle = f"degrees(atan2({_EAST.format(**forward)}, {_NORTH.format(**forward)}))"
+    east, north, _ = _axes(_C, _D, _A, _B)
+    angle = f"degrees(atan2({east}, {north}))"
     return [
         Function(
             "separation",
@@ -64,7 +74,7 @@ def sky_functions() -> list[Function]:
             ("double",) * 5,
             "bool",
             "whether (ra, dec) is at most a radius from a centre (ra0, dec0), all in degrees",
-            meaning=f"_2 BETWEEN _4 - _5 - {_SLACK} AND _4 + _5 + {_SLACK} AND separation(_1, _2, _3, _4) <= _5",
+            meaning=_in_cone,
         ),
         Function(
             "in_box",
@@ -72,11 +82,7 @@ def sky_functions() -> list[Function]:
             ("double",) * 6,
             "bool",
             "whether (ra, dec) is in a box about (ra0, dec0) of some width and height, all in degrees, as ADQL's BOX",
-            meaning=(
-                f"_2 BETWEEN _4 - (_5 + _6) / 2 - {_SLACK} AND _4 + (_5 + _6) / 2 + {_SLACK}"
-                f" AND abs(degrees(atan2({_EAST.format(**centred)}, {_OUT.format(**centred)}))) <= _5 / 2"
-                f" AND abs(degrees(atan2({_NORTH.format(**centred)}, {_OUT.format(**centred)}))) <= _6 / 2"
-            ),
+            meaning=_in_box,
         ),
         Function(
             "in_polygon",
@@ -118,6 +124,27 @@ def polygon_sides(corners: Sequence[Vector]) -> list[Vector]:
     return [(inward * x, inward * y, inward * z) for x, y, z in normals]
 
 
+def _in_cone(given: Sequence[Given]) -> str:
+    return f"{_near(given[3].number, given[4].number, '_5')} AND separation(_1, _2, _3, _4) <= _5"
+
+
+def _in_box(given: Sequence[Given]) -> str:
+    width, height = given[4].number, given[5].number
+    reach = None if width is None or height is None else (width + height) / 2
+    east, north, along = _axes(_A, _B, _C, _D)
+    return (
+        f"{_near(given[3].number, reach, '(_5 + _6) / 2')}"
+        f" AND abs(degrees(atan2({east}, {along}))) <= _5 / 2 AND abs(degrees(atan2({north}, {along}))) <= _6 / 2"
+    )
+
+
+def _near(dec: float | None, reach: float | None, written: str) -> str:
+    """Return the range of declinations, in numbers where they are known: so that an estimate can read it too."""
+    if dec is None or reach is None:
+        return f"_2 BETWEEN _4 - {written} - {_SLACK} AND _4 + {written} + {_SLACK}"
+    return f"_2 BETWEEN {dec - reach - _SLACK!r} AND {dec + reach + _SLACK!r}"
+
+
 def _in_polygon(given: Sequence[Given]) -> str:
     numbers = [one.number or 0.0 for one in given[2:]]
     if len(numbers) % 2:
@@ -133,8 +160,7 @@ def _in_polygon(given: Sequence[Given]) -> str:
     for x, y, z in sides:
         # How far outside a side: NaN is greater than all numbers, and so is outside.
         tests.append(
-            f"{-x!r} * (cos(radians(_2)) * cos(radians(_1))) + {-y!r} * (cos(radians(_2)) * sin(radians(_1)))"
-            f" + {-z!r} * sin(radians(_2)) <= 1e-15"
+            f"{-x!r} * (cos({_B}) * cos({_A})) + {-y!r} * (cos({_B}) * sin({_A})) + {-z!r} * sin({_B}) <= 1e-15"
         )
     return " AND ".join(tests)
 

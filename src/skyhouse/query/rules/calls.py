@@ -19,6 +19,7 @@ __all__ = ["filtered_windows", "functions", "wraps"]
 
 # These go by their own names where no guard is needed.
 _POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})
+_SURE = frozenset({"sqrt", "sin", "cos"})
 
 
 def functions(node: exp.Expr, engine: Engine) -> exp.Expr:
@@ -35,7 +36,8 @@ def functions(node: exp.Expr, engine: Engine) -> exp.Expr:
         return with_kind(_MADE[function.name](node, engine), result)
     if function.name in ("power", "pow") and is_number(arguments[1]) and float(arguments[1].name).is_integer():
         return with_kind(call_of("pow", *arguments), result)
-    text = "" if function.name in _POSITIVE and safe else function.call(engine)
+    sure = function.name in _SURE and node.meta.get("sure")
+    text = "" if sure or (function.name in _POSITIVE and safe) else function.call(engine)
     if function.brief and len(arguments) < len(function.arguments):
         text = function.brief
     call, *others = [filled(part, arguments) for part in text.split(";")] if text else [node]
