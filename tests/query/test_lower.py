@@ -277,6 +277,7 @@ CALLS = {
     "array_to_string": "array_to_string([plateifu], '')",
     "in_polygon": "in_polygon(flux, vel, 0, 0, 90, 0, 0, 90)",
     "count": "count(*)",
+    "histogram": "histogram(flux, 0, 1, 3)",
     "date_part": "extract(year FROM day)",
     "date_trunc": "date_trunc('month', day)",
     "date_diff": "date_diff('week', day, day)",

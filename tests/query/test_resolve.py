@@ -27,7 +27,7 @@ ERRORS = [
     ("SELECT atan2(x) FROM manga.spaxels", QueryError, r"called as atan2\(double, double\)", 8),
     ("SELECT rank() FROM manga.spaxels", QueryError, "needs OVER", 8),
     ("SELECT coalesce(x, 'a') FROM manga.spaxels", QueryError, "mixes types", 17),
-    ("SELECT quantile_cont(x, y) FROM manga.spaxels", QueryError, "a number has to be written", 25),
+    ("SELECT quantile_cont(x, y) FROM manga.spaxels", QueryError, "a number from 0 to 1", 25),
     ("SELECT x AS n FROM manga.spaxels WHERE n > 1", QueryError, "names a result column", 40),
     ("SELECT 1 AS a, 2 AS a", QueryError, "two result columns", 21),
     ("SELECT * EXCLUDE (nope) FROM manga.galaxies", UnknownColumn, "to EXCLUDE", 19),

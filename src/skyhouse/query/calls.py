@@ -51,7 +51,12 @@ def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str
     inner = Clause(f"{name}()", aggregates=over, windows=False, aliases=checked.clause.aliases)
     with checked.within(inner if function.group in ("aggregate", "window") else checked.clause):
         found = _arguments(checked, node, function)
-    return _meant(checked, node, function) if function.meaning else found
+    if not function.meaning:
+        return found
+    if function.group == "aggregate" and isinstance(node.parent, (exp.Filter, exp.Window)):
+        hint = f"write {name}(CASE WHEN ... THEN x END, ...), and GROUP BY"
+        raise fault(QueryError, f"{name}() takes neither FILTER nor OVER; {hint}", node)
+    return _meant(checked, node, function)
 
 
 def _function(node: exp.Anonymous) -> Function:
@@ -113,12 +118,19 @@ def _arguments(checked: Expressions, node: exp.Anonymous, function: Function) ->
         checked.visit(argument)
     for position, argument in enumerate(holder.expressions):
         _fits(argument, function.argument(position), function)
-    if (order := node.args.get("order")) is not None:
-        if not function.sorts:
-            raise fault(QueryError, f"{function.name} takes no ORDER BY", node)
-        for term in order.expressions:
-            checked.visit(term.this)
+    _sorted(checked, node, function)
     return _result(checked, holder.expressions, function)
+
+
+def _sorted(checked: Expressions, node: exp.Anonymous, function: Function) -> None:
+    order = node.args.get("order")
+    if order is not None and not function.sorts:
+        raise fault(QueryError, f"{function.name} takes no ORDER BY", node)
+    holder = node.parent.parent if isinstance(node.parent, exp.Filter) else node.parent
+    if function.sorts and isinstance(holder, exp.Window):
+        raise fault(QueryError, f"{function.name}(...) OVER is not part of the language", node)
+    for term in order.expressions if order is not None else ():
+        checked.visit(term.this)
 
 
 def _result(checked: Expressions, arguments: list[exp.Expr], function: Function) -> str:
@@ -145,9 +157,13 @@ def _fits(node: exp.Expr, asked: str, function: Function) -> None:
     if asked in _WRITTEN:
         _written(node, asked, function)
         return
+    if asked == "fraction":
+        if not 0 <= (-1 if (share := constant(node)) is None else share) <= 1:
+            raise fault(QueryError, f"{function.signature}: a number from 0 to 1 has to be written here", node)
+        return
     if found in ("", "null") or asked in ("any", "same"):
         return
-    if asked == "time" and text_of(node) is not None:
+    if asked in ("time", "timestamp") and text_of(node) is not None:
         return
     wanted = {"double": "number", "number": "number", "integer": "number", "timestamp": "time"}.get(asked, asked)
     if family(found) != wanted or (asked == "integer" and found not in INTEGERS):

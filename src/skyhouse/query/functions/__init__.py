@@ -17,6 +17,7 @@ bool       a truth value
 time       a date or timestamp as it is, a text in quotes as a timestamp
 timestamp  a date or timestamp, as a timestamp
 constant   a number written in the query
+fraction   a number from 0 to 1 written in the query
 word       a text written in the query
 pattern    a regular expression written in the query; its replacement
 =========  =====================================================================

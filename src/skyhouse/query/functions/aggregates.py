@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from skyhouse.query.functions.function import BIGINT, Function
+from skyhouse.errors import QueryError
+from skyhouse.query.functions.function import BIGINT, Function, Given
 
 __all__ = ["aggregate_functions"]
 
+_MOST_BINS = 256
 # 0 where all values are finite, else NaN: DuckDB's moments of few rows, and of constants, lose a NaN.
 _POISON = "sum(0e0 * _1)"
 _POISON_2 = "sum(0e0 * _1 * _2)"
@@ -161,7 +165,7 @@ def _moments() -> list[Function]:
 
 def _quantiles() -> list[Function]:
     between = "the quantile of a fraction from 0 to 1, linear between neighbours; also percentile_cont(q) WITHIN GROUP"
-    of = ("double", "constant")
+    of = ("double", "fraction")
     return [
         _number(
             "median",
@@ -192,6 +196,7 @@ def _quantiles() -> list[Function]:
             "approx_quantile",
             "about the quantile of a fraction, in little memory",
             arguments=of,
+            duckdb="approx_quantile(_1, CAST(_2 AS REAL))",
             spark="approx_percentile(_1, _2)",
             approximate=True,
         ),
@@ -201,10 +206,21 @@ def _quantiles() -> list[Function]:
             "mad(x)",
             "0.5",
             spark="collect_list(_1); median(_1)",
-            spark_wrap="element_at(transform(array(array_sort(transform(_1, v -> abs(v - _2)))), s -> "
-            "(element_at(s, CAST((size(s) + 1) // 2 AS INT)) + element_at(s, CAST(size(s) // 2 + 1 AS INT))) / 2), 1)",
+            spark_wrap="CASE WHEN size(_1) > 0 THEN element_at(transform(array(array_sort(transform(_1, "
+            "v -> abs(v - _2)))), s -> (element_at(s, CAST((size(s) + 1) // 2 AS INT)) + "
+            "element_at(s, CAST(size(s) // 2 + 1 AS INT))) / 2), 1) END",
         ),
     ]
+
+
+def _counts_in_bins(given: Sequence[Given]) -> str:
+    low, high, bins = (one.number or 0.0 for one in given[1:])
+    if not (low < high and bins.is_integer() and 1 <= bins <= _MOST_BINS):
+        raise QueryError(f"histogram(x, lo, hi, n) takes lo below hi, and n bins from 1 to {_MOST_BINS}")
+    edges = [low + (high - low) * number / bins for number in range(int(bins))]
+    tests = [f"_1 >= {one!r} AND _1 < {other!r}" for one, other in pairwise(edges)]
+    tests.append(f"_1 >= {edges[-1]!r} AND _1 <= {high!r}")
+    return f"[{', '.join(f'count(CASE WHEN {test} THEN 1 END)' for test in tests)}]"
 
 
 def _pairs() -> list[Function]:
@@ -321,6 +337,17 @@ def _lists() -> list[Function]:
         examples=(("string_agg(s, '+' ORDER BY x DESC, s)", "'c+a+b+a'"),),
     )
     return [
+        Function(
+            "histogram",
+            "aggregate",
+            ("double", "constant", "constant", "constant"),
+            "list<int64>",
+            f"the counts in n equal bins from lo to hi, as numpy's: hi is in the last; n is at most {_MOST_BINS}",
+            meaning=_counts_in_bins,
+            nan="left out",
+            empty="counts of 0",
+            examples=(("histogram(x, 0, 4, 2)", "[1, 3]"),),
+        ),
         joined,
         _same("listagg", joined),
         Function(

@@ -26,7 +26,7 @@ _HYPOT = """CASE WHEN _1 IS NULL OR _2 IS NULL THEN NULL WHEN isinf(_1) OR isinf
 _LOG1P = "CASE WHEN 1 + _1 = 1 OR _1 = CAST('Infinity' AS DOUBLE) THEN _1 ELSE ln(1 + _1) * _1 / ((1 + _1) - 1) END"
 _EXPM1 = """CASE WHEN exp(_1) = 1 THEN _1 WHEN exp(_1) < 1e-16 THEN -1 WHEN exp(_1) > 1e16 THEN exp(_1)
     ELSE (exp(_1) - 1) * _1 / ln(exp(_1)) END"""
-_BUCKET = """CASE WHEN isnan(_1) OR isnan(_2) OR isnan(_3) OR _2 = _3 OR _4 < 1 THEN NULL
+_BUCKET = """CASE WHEN _1 + _2 + _3 + _4 IS NULL OR isnan(_1) OR isnan(_2) OR isnan(_3) OR _2 = _3 OR _4 < 1 THEN NULL
     WHEN (_2 < _3 AND _1 < _2) OR (_2 > _3 AND _1 > _2) THEN 0
     WHEN (_2 < _3 AND _1 >= _3) OR (_2 > _3 AND _1 <= _3) THEN _4 + 1
     ELSE least(CAST(floor((_1 - _2) / (_3 - _2) * _4) AS bigint) + 1, _4) END"""

@@ -8,14 +8,25 @@ from skyhouse.query.functions.function import Function
 
 __all__ = ["text_functions"]
 
+_LARGEST = 2**31 - 1
+
+
+def _clipped(number: str, low: int = 0) -> str:
+    """Return a number's text within what both engines count by; NULL stays NULL."""
+    clipped = f"CASE WHEN {number} < {low} THEN {low} WHEN {number} > {_LARGEST} THEN {_LARGEST} ELSE {number} END"
+    return f"CAST({clipped} AS INT)"
+
+
 # Places before the first count, as in PostgreSQL: substr('abc', 0, 2) is 'a'.
-_PART = "substring(_1, CAST(greatest(_2, 1) AS INT), CAST(greatest(greatest(_2 + _3, 1) - greatest(_2, 1), 0) AS INT))"
-_REST = "substring(_1, CAST(greatest(_2, 1) AS INT))"
-_SHORT = "CAST(greatest(least(_2, 2147483647), -2147483647) AS INT)"
+_LENGTH = "(_3 + CASE WHEN _2 < 1 THEN _2 - 1 ELSE 0 END)"
+_PART = f"substring(_1, {_clipped('_2', 1)}, {_clipped(_LENGTH)})"
+_REST = f"substring(_1, {_clipped('_2', 1)})"
+_ROOM = _clipped("_2")
 _PADDED = "CASE WHEN length(_3) = 0 THEN substring(_1, 1, {n}) ELSE {side}(_1, {n}, _3) END"
-_ROOM = "CAST(greatest(least(_2, 2147483647), 0) AS INT)"
+_WHICH = _clipped("CASE WHEN _3 <> 0 THEN _3 END", -_LARGEST)
 _FIELD = "CASE WHEN length(_2) = 0 THEN CASE WHEN _3 IN (1, -1) THEN _1 ELSE '' END ELSE split_part(_1, _2, {n}) END"
-_WHICH = "CASE WHEN _3 <> 0 THEN CAST(greatest(least(_3, 2147483647), -2147483647) AS INT) END"
+_FROM_END = """CASE WHEN _2 < 0 THEN CASE WHEN -_2 < length(_1) THEN 1 - _2 ELSE length(_1) + 1 END
+    WHEN _2 < length(_1) THEN length(_1) - _2 + 1 WHEN _2 >= length(_1) THEN 1 END"""
 # Java writes these in two letters, or by what stands beside them; one letter stays one here.
 _UPPER = "upper(replace(_1, 'ß', 'ẞ'))"
 _LOWER = "lower(replace(replace(_1, 'Σ', 'σ'), 'İ', 'i'))"
@@ -120,8 +131,7 @@ def _parts() -> list[Function]:
             "the first n characters; of n < 0, all but the last -n",
             "left('abcd', -1)",
             "'abc'",
-            both="substring(_1, 1, CAST(greatest(least(CASE WHEN _2 < 0 THEN length(_1) + _2 ELSE _2 END, 2147483647),"
-            " 0) AS INT))",
+            both=f"substring(_1, 1, {_clipped('(CASE WHEN _2 < 0 THEN length(_1) + _2 ELSE _2 END)')})",
         ),
         _text(
             "right",
@@ -129,8 +139,7 @@ def _parts() -> list[Function]:
             "the last n characters; of n < 0, all but the first -n",
             "right('abcd', 2)",
             "'cd'",
-            both="substring(_1, CAST(CASE WHEN _2 < 0 THEN least(-_2, length(_1)) + 1"
-            " ELSE greatest(length(_1) - _2, 0) + 1 END AS INT))",
+            both=f"substring(_1, CAST({_FROM_END} AS INT))",
         ),
         _text(
             "split_part",
@@ -173,7 +182,7 @@ def _joined() -> list[Function]:
             both=_PADDED.format(n=_ROOM, side="rpad"),
             brief=f"rpad(_1, {_ROOM}, ' ')",
         ),
-        _text("repeat", "string integer", "n times", "repeat('ab', 2)", "'abab'", both=f"repeat(_1, {_SHORT})"),
+        _text("repeat", "string integer", "n times", "repeat('ab', 2)", "'abab'", both=f"repeat(_1, {_ROOM})"),
         _text(
             "replace",
             "string string string",

@@ -53,9 +53,9 @@ _DIFFERENCES = {
 
 
 _OF_SECONDS = f"""CASE WHEN _1 >= {(_FIRST_DAY - 40587) * 86400} AND _1 < {(_LAST_DAY + 1 - 40587) * 86400}
-    THEN from_us(CAST(floor(_1) AS bigint) * 1000000 + CAST((_1 - floor(_1)) * 1e6 AS bigint)) END"""
+    THEN from_us(TRY_CAST(floor(_1) AS bigint) * 1000000 + TRY_CAST((_1 - floor(_1)) * 1e6 AS bigint)) END"""
 _OF_FIELDS = """CASE WHEN _4 BETWEEN 0 AND 23 AND _5 BETWEEN 0 AND 59 AND _6 >= 0 AND _6 < 60
-    THEN from_us(epoch_us(make_date(_1, _2, _3)) + (_4 * 60 + _5) * 60000000 + CAST(_6 * 1e6 AS bigint)) END"""
+    THEN from_us(epoch_us(make_date(_1, _2, _3)) + (_4 * 60 + _5) * 60000000 + TRY_CAST(_6 * 1e6 AS bigint)) END"""
 _SPARK_DATE = """CAST(try_make_timestamp_ntz(CASE WHEN _1 BETWEEN 1 AND 9999 THEN CAST(_1 AS INT) END,
     CASE WHEN _2 BETWEEN 1 AND 12 THEN CAST(_2 AS INT) END, CASE WHEN _3 BETWEEN 1 AND 31 THEN CAST(_3 AS INT) END,
     0, 0, 0) AS DATE)"""
@@ -308,9 +308,9 @@ def _made() -> list[Function]:
 
 
 def _of_days(days: str) -> str:
-    # Whole days and the rest apart: so the rest keeps all its digits.
-    whole = f"(CAST(floor({days}) AS bigint) - 40587) * {_DAY}"
-    rest = f"CAST(({days} - floor({days})) * {_DAY}.0 AS bigint)"
+    # Whole days and the rest apart: so the rest keeps all its digits. An engine may cast before it looks at the range.
+    whole = f"(TRY_CAST(floor({days}) AS bigint) - 40587) * {_DAY}"
+    rest = f"TRY_CAST(({days} - floor({days})) * {_DAY}.0 AS bigint)"
     return f"CASE WHEN {days} >= {_FIRST_DAY} AND {days} < {_LAST_DAY + 1} THEN from_us({whole} + {rest}) END"
 
 

@@ -10,14 +10,15 @@ from sqlglot import exp
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.functions import FUNCTIONS, Function
-from skyhouse.query.kinds import INTEGERS, cast, common, kind, with_kind
+from skyhouse.query.kinds import INTEGERS, cast, common, data_type, kind, with_kind
 from skyhouse.query.patterns import java_pattern, java_replacement
 from skyhouse.query.rules.ordered import array_agg, modes, string_agg
-from skyhouse.query.rules.rule import call_of, constant, filled, firm, is_number, text_of
+from skyhouse.query.rules.rule import call_of, constant, filled, firm, hard, is_number, text_of
 
 __all__ = ["filtered_windows", "functions", "wraps"]
 
 # These go by their own names where no guard is needed.
+_AS_WRITTEN = frozenset({"any", "constant", "fraction", "word", "pattern", "replacement", "", "null"})
 _POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})
 _SURE = frozenset({"sqrt", "sin", "cos"})
 
@@ -111,14 +112,17 @@ def _bring(node: exp.Expr, function: Function) -> None:
         elif asked == "time":
             asked = "timestamp" if kind(argument) == "string" else "any"
         asked = {"double": "float64", "integer": "int64"}.get(asked, asked)
-        fixed = asked in ("any", "constant", "word", "pattern", "replacement", "", "null") or kind(argument) in (
-            "null",
-            "",
-        )
-        value = argument if fixed else cast(argument, asked)
-        wide = asked == "int64" or (function.result in ("first", "same") and asked != "constant")
-        brought.append(firm(value) if wide else value)
+        brought.append(_brought(argument, asked, firmly=function.result in ("first", "same")))
     holder.set("expressions", brought)
+
+
+def _brought(argument: exp.Expr, asked: str, firmly: bool) -> exp.Expr:
+    """Cast an argument to the kind that is asked for; `firmly`: an integer literal gets its 64 bits."""
+    if isinstance(argument, exp.Null) and data_type(asked) is not None:
+        return hard(argument, asked)  # an engine may not tell which of a name's functions a bare NULL means
+    fixed = asked in _AS_WRITTEN or kind(argument) in ("null", "")
+    value = argument if fixed else cast(argument, asked)
+    return firm(value) if asked == "int64" or (firmly and asked != "constant") else value
 
 
 def _rounded(node: exp.Anonymous, _engine: Engine) -> exp.Expr:

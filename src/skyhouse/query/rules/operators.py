@@ -10,7 +10,7 @@ from sqlglot import exp
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
-from skyhouse.query.rules.rule import call_of, constant, firm, is_number, operand
+from skyhouse.query.rules.rule import call_of, constant, firm, hard, is_number, operand
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
@@ -91,6 +91,8 @@ def choices(node: exp.Expr, _engine: Engine) -> exp.Expr:
         return node
     wanted = kind(node)
     for branch in node.args["ifs"] if isinstance(node, exp.Case) else [node]:
+        if isinstance(branch.this, exp.Null) and not node.args.get("this"):
+            branch.set("this", hard(branch.this, "bool"))
         branch.set("true", _branch(branch.args["true"], wanted))
     key = "default" if isinstance(node, exp.Case) else "false"
     if node.args.get(key) is not None:
