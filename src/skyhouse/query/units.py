@@ -16,9 +16,10 @@ from skyhouse.query.kinds import kind
 
 __all__ = ["column_of", "either", "unit_of"]
 
-_WHOLE = frozenset({"min", "max", "any_value", "first_value", "last_value", "lag", "lead"})
+_WHOLE = frozenset({"min", "max", "any_value", "first_value", "last_value", "lag", "lead", "mode"})
 _SAME_UNIT = frozenset(
     {"avg", "mean", "median", "sum", "quantile_cont", "stddev", "stddev_samp", "stddev_pop", "abs", "round"}
+    | {"quantile_disc", "mad", "weighted_mean", "geometric_mean", "approx_quantile", "nth_value", "arg_min", "arg_max"}
     | {"floor", "ceil", "ceiling", "trunc"}
 )
 _OF_ITEMS = frozenset(

@@ -17,8 +17,8 @@ from skyhouse.query.rules.rule import call_of, constant, filled, firm, hard, is_
 
 __all__ = ["filtered_windows", "functions", "wraps"]
 
-# These go by their own names where no guard is needed.
 _AS_WRITTEN = frozenset({"any", "constant", "fraction", "word", "pattern", "replacement", "", "null"})
+# These go by their own names where no guard is needed.
 _POSITIVE = frozenset({"ln", "log10", "log2", "sqrt"})
 _SURE = frozenset({"sqrt", "sin", "cos"})
 
