@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from skyhouse.engine.base import Outcome
 from skyhouse.errors import TaskError
 
-__all__ = ["attempt", "outcome"]
+__all__ = ["attempt", "attempt_pickled", "outcome"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,6 +22,11 @@ def attempt(function: Callable[[T], R], task: T) -> bytes:
         return pickle.dumps((function(task), None, ""))
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
         return failed(error)
+
+
+def attempt_pickled(code: bytes, task: bytes) -> bytes:
+    """Run a pickled function on a pickled task; what cannot be unpickled here is the task's outcome too."""
+    return attempt(lambda _: pickle.loads(code)(pickle.loads(task)), None)
 
 
 def failed(error: Exception) -> bytes:
