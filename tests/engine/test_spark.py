@@ -70,6 +70,7 @@ def test_without_java_the_mend_is_told(monkeypatch, tmp_path):
     from pyspark.sql import SparkSession
 
     monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(SparkSession, "_instantiatedSession", None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert not java_available()
     with pytest.raises(EngineMissing, match="Install Java 17"):

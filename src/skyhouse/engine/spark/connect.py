@@ -87,7 +87,7 @@ class ConnectLink:
         """Do work whose Spark jobs carry a tag."""
         here = threading.get_ident()
 
-        def note(stages: Iterable[Any] | None, *_: object) -> None:
+        def note(stages: Iterable[Any] | None, **_: object) -> None:
             # The client has one list of handlers for all its statements, and calls each in the statement's thread.
             if threading.get_ident() == here and stages is not None:
                 self._stages[tag] = [(stage.num_completed_tasks, stage.num_tasks) for stage in stages]

@@ -46,7 +46,7 @@ class SparkEngine:
         self._link: Link | None = None
         self._views: Views | None = None
         self._numbers = itertools.count(1)
-        self._tags: set[str] = set()
+        self._jobs: dict[str, Job] = {}
 
     @property
     def running(self) -> bool:
@@ -107,10 +107,8 @@ class SparkEngine:
 
     def cancel(self) -> None:
         """Stop every job that runs for this engine now; whoever waits for them gets an EngineError."""
-        link = self._link
-        for tag in list(self._tags):
-            if link is not None:
-                link.stop(tag)
+        for job in list(self._jobs.values()):
+            job.cancel()
 
     def close(self) -> None:
         """Stop the session, if it was started here."""
@@ -118,17 +116,16 @@ class SparkEngine:
         if link is not None:
             link.close()
 
-    def tagged(self, work: Callable[[], R], job: Job | None = None) -> R:
-        """Do work whose Spark jobs `cancel` and the `job` find."""
+    def tagged(self, work: Callable[[], R], job: Job) -> R:
+        """Do work on Spark as part of a job, so that the job and `cancel` can stop it."""
         link = self.link()
         tag = f"skyhouse-{id(self):x}-{next(self._numbers)}"
-        self._tags.add(tag)
+        self._jobs[tag] = job
         try:
-            if job is not None:
-                job.begin(lambda: link.stop(tag), lambda: link.share(tag))
-            return link.tagged(tag, work)
+            job.begin(lambda: link.stop(tag), lambda: link.share(tag))
+            return job.do(lambda: link.tagged(tag, work))
         finally:
-            self._tags.discard(tag)
+            self._jobs.pop(tag, None)
 
     def _open(self) -> tuple[Link, Views]:
         with self._lock:
@@ -143,11 +140,9 @@ class SparkEngine:
             return link
 
     def _rows(self, statement: Statement, job: Job) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        job.check()
         link, views = self._open()
-        frame = link.frame(views.sql(statement))
         try:
-            return self.tagged(lambda: link.rows(frame), job)
+            return self.tagged(lambda: link.rows(link.frame(views.sql(statement))), job)
         except Exception as error:
             if job.stopped or not too_large(error):
                 raise
@@ -157,14 +152,19 @@ class SparkEngine:
                 f"Spark: the result is larger than spark.driver.maxResultSize of {link.where}: ask for less, have that "
                 "raised, or let spill_folder name a folder that the server and this machine share"
             )
-        return self._through_files(frame, job)
+        return self._through_files(statement, job)
 
-    def _through_files(self, frame: DataFrame, job: Job) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def _through_files(self, statement: Statement, job: Job) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         folder = tempfile.TemporaryDirectory(prefix="skyhouse-result-", dir=self.settings.spill_folder or None)
-        names = frame.columns
-        plain = frame.toDF(*(f"c{number}" for number in range(len(names))))
+
+        def write() -> list[str]:
+            frame = self.native(statement)
+            plain = frame.toDF(*(f"c{number}" for number in range(len(frame.columns))))
+            plain.write.mode("overwrite").option("compression", "lz4").parquet(folder.name)
+            return frame.columns
+
         try:
-            self.tagged(lambda: plain.write.mode("overwrite").option("compression", "lz4").parquet(folder.name), job)
+            names = self.tagged(write, job)
         except Exception:
             folder.cleanup()
             raise

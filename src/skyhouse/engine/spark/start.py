@@ -7,12 +7,16 @@ import os
 import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from skyhouse.engine.spark.classic import ClassicLink
 from skyhouse.engine.spark.connect import ConnectLink
 from skyhouse.engine.spark.link import QUERY_CONF, Link
 from skyhouse.errors import EngineMissing
 from skyhouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 __all__ = ["java_available", "open_link"]
 
@@ -29,9 +33,7 @@ def open_link(settings: Settings) -> Link:
     master = settings.spark_master
     if master.startswith("sc://"):
         return ConnectLink.connect(master, settings.spill_folder, settings.spark_conf.items())
-    from pyspark.sql import SparkSession
-
-    if (active := SparkSession.getActiveSession()) is not None:
+    if (active := _active()) is not None:
         if type(active).__module__.startswith("pyspark.sql.connect"):
             return ConnectLink.beside(active, settings.spill_folder)
         session = active.newSession()
@@ -41,6 +43,16 @@ def open_link(settings: Settings) -> Link:
     if problem := java_problem():
         raise EngineMissing(f"Spark cannot start: {problem}. Install Java 17 or newer, or point JAVA_HOME at one")
     return ClassicLink.start(master, settings)
+
+
+def _active() -> SparkSession | None:
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    try:
+        return SparkSession.active()  # this thread's, or the process's
+    except PySparkRuntimeError:
+        return None
 
 
 def java_problem() -> str:
