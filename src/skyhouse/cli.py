@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 import skyhouse
+from skyhouse import cli_spark
 from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
 from skyhouse.terminal import named_value, print_json, print_query, print_query_json, print_rows, progress_bar
@@ -20,6 +21,7 @@ from skyhouse.terminal import named_value, print_json, print_query, print_query_
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(cli_spark.app, name="spark")
 
 app.command()(calibrate)
 

@@ -25,9 +25,11 @@ class Settings:
     `engine`: "auto", "duckdb" or "spark". `workers`: processes of the local pool. `threads`: DuckDB's threads;
     `memory_limit` and `spill_folder` are DuckDB's too. `time_limit`: seconds that a query may take, 0 for no limit.
     `writable`: the schemas whose tables statements may write, "*" for all but what ingest made.
-    `spark_master` is any master URL ("local[*]", "spark://host:7077"), `spark_memory` the driver's memory,
-    `spark_conf` further Spark properties. `fallback`: where a query goes that DuckDB gives up for want of memory or
-    time: "spark", "none", or "auto", which is Spark where `spark_master` is set or Spark is running already.
+    `spark_master` is any master URL ("local[*]", "spark://host:7077", "yarn", "k8s://..."), a Connect server
+    ("sc://host:15002"), "warm" (the server of `skyhouse spark start`) or "auto": the warm server where one runs, else
+    "local[*]". `spark_memory` is the driver's memory, `spark_conf` holds further Spark properties. `fallback`: where a
+    query goes that DuckDB gives up for want of memory or time: "spark", "none", or "auto", which is Spark where
+    `spark_master` is set or Spark is running already.
     """
 
     engine: str = "auto"
@@ -37,7 +39,7 @@ class Settings:
     spill_folder: str = ""
     time_limit: float = 0.0
     writable: tuple[str, ...] | str = "*"
-    spark_master: str = "local[*]"
+    spark_master: str = "auto"
     spark_memory: str = "4g"
     fallback: str = "auto"
     spark_conf: Mapping[str, str] = field(default_factory=dict)

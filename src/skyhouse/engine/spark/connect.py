@@ -34,7 +34,9 @@ class ConnectLink:
         self._stages: dict[str, list[tuple[int, int]]] = {}
 
     @classmethod
-    def connect(cls, url: str, spill_folder: str = "", conf: Iterable[tuple[str, str]] = ()) -> ConnectLink:
+    def connect(
+        cls, url: str, spill_folder: str = "", conf: Iterable[tuple[str, str]] = (), *, warm: bool = False
+    ) -> ConnectLink:
         """Open a session at a URL such as sc://host:15002. Raises EngineError."""
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession as ConnectSession
@@ -48,7 +50,7 @@ class ConnectLink:
             cls._configure(session, conf)
         except Exception as error:
             raise EngineError(f"no session at {where} (spark_master): {told(error)}") from error
-        return cls(session, where, spill_folder)
+        return cls(session, f"a warm server, {where}" if warm else where, spill_folder)
 
     @classmethod
     def beside(cls, session: SparkSession, spill_folder: str = "") -> ConnectLink:
@@ -118,8 +120,7 @@ class ConnectLink:
 
     def near(self) -> bool:
         """Whether the server runs on this machine, so that it writes where this process reads."""
-        host = self.where.removeprefix("sc://").rpartition(":")[0] or self.where.removeprefix("sc://")
-        return host in ("localhost", "127.0.0.1", "[::1]")
+        return self._client.host in ("localhost", "127.0.0.1", "[::1]")
 
     def close(self) -> None:
         """Give the session back to the server."""

@@ -58,6 +58,9 @@ class SparkEngine:
         """The session's master or server; before there is one, what the settings say."""
         return self._link.where if self._link is not None else self.settings.spark_master
 
+    def __repr__(self) -> str:
+        return f"<SparkEngine on {self.where}{'' if self.running else ', not started'}>"
+
     def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
 

@@ -8,9 +8,9 @@ from skyhouse.errors import EngineError, OutOfMemory
 
 __all__ = ["lost", "told", "too_large", "translated"]
 
-# What Connect says of a session that its server has closed or does not know, or of a server that is gone.
+# What is said of a session that its server has closed or does not know, and of a server or context that is gone.
 _LOST = re.compile(
-    r"INVALID_HANDLE\.SESSION|SESSION_CLOSED|SESSION_NOT_FOUND|SESSION_CHANGED|StatusCode\.UNAVAILABLE|stopped SparkContext"
+    r"INVALID_HANDLE\.SESSION|SESSION_CLOSED|SESSION_NOT_FOUND|SESSION_CHANGED|StatusCode\.UNAVAILABLE|stopped SparkCon"
 )
 
 

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from skyhouse.engine import warm
 from skyhouse.engine.spark.classic import ClassicLink
 from skyhouse.engine.spark.connect import ConnectLink
 from skyhouse.engine.spark.link import QUERY_CONF, Link
-from skyhouse.errors import EngineMissing
+from skyhouse.errors import EngineError, EngineMissing
 from skyhouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,16 +31,24 @@ def open_link(settings: Settings) -> Link:
     """Return a session for the settings. Raises EngineMissing and EngineError."""
     if importlib.util.find_spec("pyspark") is None:
         raise EngineMissing("Spark is not installed: pip install 'skyhouse[spark]'")
-    master = settings.spark_master
+    master, folder, conf = settings.spark_master, settings.spill_folder, settings.spark_conf.items()
     if master.startswith("sc://"):
-        return ConnectLink.connect(master, settings.spill_folder, settings.spark_conf.items())
+        return ConnectLink.connect(master, folder, conf)
+    if master == "warm":
+        if (server := warm.find()) is None:
+            raise EngineError("no warm Spark server runs here: `skyhouse spark start`, or another spark_master")
+        return ConnectLink.connect(server.url, folder, conf, warm=True)
     if (active := _active()) is not None:
         if type(active).__module__.startswith("pyspark.sql.connect"):
-            return ConnectLink.beside(active, settings.spill_folder)
+            return ConnectLink.beside(active, folder)
         session = active.newSession()
         for name, value in QUERY_CONF.items():
             session.conf.set(name, value)
         return ClassicLink(session)
+    if master == "auto":
+        if (server := warm.find()) is not None:
+            return ConnectLink.connect(server.url, folder, conf, warm=True)
+        master = "local[*]"
     if problem := java_problem():
         raise EngineMissing(f"Spark cannot start: {problem}. Install Java 17 or newer, or point JAVA_HOME at one")
     return ClassicLink.start(master, settings)
