@@ -21,7 +21,7 @@ from skyhouse.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["ClassicLink", "local_conf", "quiet_conf"]
+__all__ = ["RESULT_BYTES", "ClassicLink", "hush", "local_conf", "quiet_conf"]
 
 R = TypeVar("R")
 
@@ -71,7 +71,7 @@ class ClassicLink:
         except Exception as error:
             folder.cleanup()
             raise EngineError(f"Spark did not start on {master!r} (spark_master): {told(error)}") from error
-        logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it repeats every exception as JSON
+        hush()
         return cls(session, folder)
 
     def frame(self, sql: str) -> DataFrame:
@@ -122,6 +122,11 @@ class ClassicLink:
         if self._folder is not None:
             self.session.stop()
             self._folder.cleanup()
+
+
+def hush() -> None:
+    """Keep pyspark from printing every exception that it raises, as JSON."""
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
 
 
 def quiet_conf(folder: Path) -> dict[str, str]:

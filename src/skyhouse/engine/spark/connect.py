@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 
+from skyhouse.engine.spark.classic import hush
 from skyhouse.engine.spark.faults import told
 from skyhouse.engine.spark.link import QUERY_CONF, Share, words
 from skyhouse.engine.spark.spool import spooled
@@ -41,6 +43,9 @@ class ConnectLink:
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession as ConnectSession
 
+        hush()
+        # What it warns of is in the error that follows.
+        warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
         where = url.partition("/;")[0].rstrip("/")  # what follows may be a secret
         try:
             session = cast("SparkSession", ConnectSession(url))

@@ -123,10 +123,30 @@ class SparkEngine:
         """Do work on Spark as part of a job, so that the job and `cancel` can stop it."""
         link = self.link()
         tag = f"skyhouse-{id(self):x}-{next(self._numbers)}"
+        begun, ended = threading.Event(), threading.Event()
+
+        def tagged() -> R:
+            begun.set()
+            try:
+                return link.tagged(tag, work)
+            finally:
+                ended.set()
+
+        def press() -> None:
+            while begun.wait(1) and not ended.wait(0.2):
+                try:
+                    link.stop(tag)
+                except Exception:  # noqa: BLE001 - the session is gone, and its jobs with it
+                    return
+
         self._jobs[tag] = job
         try:
             job.begin(lambda: link.stop(tag), lambda: link.share(tag))
-            return job.do(lambda: link.tagged(tag, work))
+            return job.do(tagged)
+        except BaseException:
+            # A query that is still being planned does not heed a stop; who waits has gone on, so this sees to it.
+            threading.Thread(target=press, name="skyhouse-spark-stop", daemon=True).start()
+            raise
         finally:
             self._jobs.pop(tag, None)
 

@@ -10,7 +10,8 @@ __all__ = ["lost", "told", "too_large", "translated"]
 
 # What is said of a session that its server has closed or does not know, and of a server or context that is gone.
 _LOST = re.compile(
-    r"INVALID_HANDLE\.SESSION|SESSION_CLOSED|SESSION_NOT_FOUND|SESSION_CHANGED|StatusCode\.UNAVAILABLE|stopped SparkCon"
+    r"INVALID_HANDLE\.SESSION|SESSION_(CLOSED|NOT_FOUND|CHANGED)|RETRIES_EXCEEDED|StatusCode\.UNAVAILABLE"
+    r"|stopped SparkContext"
 )
 
 
@@ -26,7 +27,8 @@ def translated(error: BaseException) -> EngineError:
 
 def told(error: BaseException) -> str:
     """Return what Spark says, without the JVM's stack."""
-    text = str(error).split("\n\tat ")[0].split("\n== SQL", maxsplit=1)[0]
+    details = getattr(error, "details", None)  # of gRPC's errors, whose text is many lines
+    text = str(details() if callable(details) else error).split("\n\tat ")[0].split("\n== SQL", maxsplit=1)[0]
     causes = re.findall(r"^Caused by: (.*)$", str(error), flags=re.MULTILINE)
     return text.split("JVM stacktrace:")[0].strip() + (f" ({causes[-1]})" if causes else "")
 

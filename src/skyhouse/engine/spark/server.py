@@ -88,6 +88,7 @@ def _session(scratch: Path, master: str, memory: str, port: int, idle: float, to
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
         "spark.connect.session.manager.defaultSessionTimeout": f"{max(int(idle), 1)}s",
+        "spark.connect.progress.reportInterval": "200ms",
         # What a client that died has asked for is dropped.
         "spark.connect.execute.manager.detachedTimeout": "1m",
         "spark.sql.artifact.isolation.enabled": "true",
