@@ -38,6 +38,9 @@ _STATE = tempfile.TemporaryDirectory(prefix="skyhouse-state-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
 # A machine whose host name does not resolve can still run Spark.
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+# Nor must a warm Spark server of his.
+_RUNTIME = tempfile.TemporaryDirectory(prefix="skyhouse-tests-")
+os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 # Pictures are drawn to files, whatever display there is.
 os.environ["MPLBACKEND"] = "agg"
 

@@ -27,8 +27,9 @@ def translated(error: BaseException) -> EngineError:
 
 def told(error: BaseException) -> str:
     """Return what Spark says, without the JVM's stack."""
-    details = getattr(error, "details", None)  # of gRPC's errors, whose text is many lines
-    text = str(details() if callable(details) else error).split("\n\tat ")[0].split("\n== SQL", maxsplit=1)[0]
+    if (details := re.search(r'^\s*details = "(.*)"$', str(error), flags=re.MULTILINE)) is not None:
+        return details[1]  # of gRPC's many lines
+    text = str(error).split("\n\tat ")[0].split("\n== SQL", maxsplit=1)[0]
     causes = re.findall(r"^Caused by: (.*)$", str(error), flags=re.MULTILINE)
     return text.split("JVM stacktrace:")[0].strip() + (f" ({causes[-1]})" if causes else "")
 
@@ -39,5 +40,5 @@ def lost(error: BaseException) -> bool:
 
 
 def too_large(error: BaseException) -> bool:
-    """Whether it says that a result is larger than the driver may hold."""
-    return "maxResultSize" in str(error)
+    """Whether it says that a result is larger than the driver may hold, or could."""
+    return "maxResultSize" in str(error) or "TaskResultLost" in str(error)

@@ -90,7 +90,8 @@ def _session(scratch: Path, master: str, memory: str, port: int, idle: float, to
         "spark.connect.session.manager.defaultSessionTimeout": f"{max(int(idle), 1)}s",
         "spark.connect.progress.reportInterval": "200ms",
         # What a client that died has asked for is dropped.
-        "spark.connect.execute.manager.detachedTimeout": "1m",
+        "spark.connect.execute.manager.detachedTimeout": "20s",
+        "spark.connect.execute.manager.maintenanceInterval": "5s",
         "spark.sql.artifact.isolation.enabled": "true",
         "spark.sql.artifact.isolation.alwaysApplyClassloader": "true",
     }
