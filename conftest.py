@@ -71,7 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _soaking(config: pytest.Config) -> bool:
-    return "soak" in str(config.getoption("markexpr"))
+    expression = str(config.getoption("markexpr"))
+    return "soak" in expression and "not soak" not in expression
 
 
 @cache

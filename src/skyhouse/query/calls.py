@@ -240,11 +240,29 @@ def _named(checked: Expressions, node: exp.Window) -> None:
     name = node.args.get("alias")
     if name is None:
         return
-    if isinstance(node.this, exp.Identifier) or any(node.args.get(k) for k in ("partition_by", "order", "spec")):
-        raise fault(QueryError, "a window that goes on from a named one is not part of the language", node)
-    if name.name.lower() not in [known.lower() for known in checked.windows]:
-        near = did_you_mean(name.name, checked.windows)
+    base = checked.windows.get(name.name.lower())
+    if base is None:
+        near = did_you_mean(name.name, [known.name for known in checked.windows.values()])
         raise fault(QueryError, f"no window {name.name!r} in WINDOW{near}", node)
+    own = any(node.args.get(key) for key in ("partition_by", "order", "spec"))
+    if not isinstance(node.this, exp.Identifier) and not own:
+        return
+    # A window that goes on from another is written out: Spark has none.
+    if node.args.get("partition_by") or base.args.get("spec") or (node.args.get("order") and base.args.get("order")):
+        problem = f"window {name.name!r} can be given an ORDER BY and a frame where it has none, and no PARTITION BY"
+        raise fault(QueryError, problem, node)
+    node.set("alias", None)
+    node.set("partition_by", [_known(part.copy()) for part in base.args.get("partition_by") or []])
+    if base.args.get("order"):
+        order = base.args["order"].copy()
+        for term in order.expressions:
+            _known(term.this)
+        node.set("order", order)
+
+
+def _known(node: exp.Expr) -> exp.Expr:
+    node.meta["checked"] = True
+    return node
 
 
 def _frame(node: exp.Window) -> None:

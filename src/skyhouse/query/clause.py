@@ -32,6 +32,8 @@ CLAUSES = {
     "QUALIFY": Clause("QUALIFY", aggregates=True, windows=True, aliases=True),
     "ORDER BY": Clause("ORDER BY", aggregates=True, windows=True, aliases=True),
     "GROUP BY": Clause("GROUP BY", aliases=True),
+    "DISTINCT ON": Clause("DISTINCT ON", aggregates=True, aliases=True),
+    "VALUES": Clause("VALUES"),
 }
 
 

@@ -16,6 +16,7 @@ from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
 from skyhouse.query.intervals import TIMES, interval, time_sum
 from skyhouse.query.kinds import INTEGERS, common, family, is_nested, kind, type_name, with_kind
+from skyhouse.query.membership import between, is_many, member, quantified
 from skyhouse.query.parse import fault
 from skyhouse.query.scope import AskQuery, Scope
 from skyhouse.query.spellings import plain
@@ -33,13 +34,13 @@ def _constant(name: str) -> Callable[..., str]:
 class Expressions:
     """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one.
 
-    `windows` are the names of the WINDOW clause, `parameters` those of the lambdas around, in lower case.
+    `windows` are those of the WINDOW clause, by their names in lower case, `parameters` those of the lambdas around.
     """
 
     scope: Scope
     ask: AskQuery
     aggregates: bool = False
-    windows: list[str] = field(default_factory=list)
+    windows: dict[str, exp.Window] = field(default_factory=dict)
     parameters: dict[str, exp.Expr] = field(default_factory=dict)
     clause: Clause = field(default_factory=lambda: CLAUSES["SELECT"])
 
@@ -196,12 +197,18 @@ class Expressions:
             raise fault(QueryError, f"{where} takes integers, and {shown(node)} is a {word(found)} ({found})", node)
 
     def _comparison(self, node: exp.Binary) -> str:
+        if is_many(node):
+            return quantified(self, node)
+        return self._same(node)
+
+    def _same(self, node: exp.Binary) -> str:
         self.visit(node.left)
         self.visit(node.right)
-        self._comparable(node.left, node.right)
+        self.comparable(node.left, node.right)
         return "bool"
 
-    def _comparable(self, a: exp.Expr, b: exp.Expr) -> None:
+    def comparable(self, a: exp.Expr, b: exp.Expr) -> None:
+        """Refuse a comparison of kinds that do not go together; raises QueryError."""
         left, right = family(kind(a)), family(kind(b))
         if left == right or {left, right} & {"", "null"}:
             return
@@ -245,29 +252,15 @@ class Expressions:
         with_kind(node.expression, "null")
         return "bool"
 
-    def _in(self, node: exp.In) -> str:
-        self.visit(node.this)
-        if (query := node.args.get("query")) is not None:
-            inner = query.this if isinstance(query, exp.Subquery) else query
-            columns = self.ask(inner, self.scope, self.scope.ctes)
-            if len(columns) != 1:
-                raise fault(QueryError, f"IN takes a query of one column; this has {len(columns)}", query)
-            with_kind(query, columns[0].type)
-            self._comparable(node.this, query)
-            return "bool"
-        if not node.expressions or node.args.get("unnest") or node.args.get("field"):
-            raise fault(QueryError, "IN takes values or a query in parentheses", node)
-        for item in list(node.expressions):
-            self.visit(item)
-        for item in node.expressions:
-            self._comparable(node.this, item)
-        return "bool"
-
     def _between(self, node: exp.Between) -> str:
+        if node.args.get("symmetric"):
+            either = between(node)
+            node.replace(either)
+            return self.visit(either)
         for part in (node.this, node.args["low"], node.args["high"]):
             self.visit(part)
-        self._comparable(node.this, node.args["low"])
-        self._comparable(node.this, node.args["high"])
+        self.comparable(node.this, node.args["low"])
+        self.comparable(node.this, node.args["high"])
         return "bool"
 
     def _like(self, node: exp.Binary) -> str:
@@ -297,7 +290,7 @@ class Expressions:
                 self.truth(branch.this, "WHEN")
             else:
                 self.visit(branch.this)
-                self._comparable(node.this, branch.this)
+                self.comparable(node.this, branch.this)
             self.visit(branch.args["true"])
             with_kind(branch, kind(branch.args["true"]))
             results.append(branch.args["true"])
@@ -345,6 +338,14 @@ class Expressions:
         node.meta["column"] = columns[0]
         return columns[0].type
 
+    def _similar(self, node: exp.SimilarTo) -> str:
+        raise fault(
+            QueryError, "SIMILAR TO is not part of the language; use LIKE or regexp_matches(text, pattern)", node
+        )
+
+    def _row(self, node: exp.Tuple) -> str:
+        raise fault(QueryError, "a row of values, (a, b), stands beside =, <> and IN only", node)
+
     def _exists(self, node: exp.Exists) -> str:
         inner = node.this.this if isinstance(node.this, exp.Subquery) else node.this
         self.ask(inner, self.scope, self.scope.ctes)
@@ -382,13 +383,13 @@ class Expressions:
         exp.LTE: _comparison,
         exp.GT: _comparison,
         exp.GTE: _comparison,
-        exp.NullSafeEQ: _comparison,
-        exp.NullSafeNEQ: _comparison,
+        exp.NullSafeEQ: _same,
+        exp.NullSafeNEQ: _same,
         exp.And: _logical,
         exp.Or: _logical,
         exp.Not: _not,
         exp.Is: _is,
-        exp.In: _in,
+        exp.In: member,
         exp.Between: _between,
         exp.Like: _like,
         exp.ILike: _like,
@@ -397,6 +398,8 @@ class Expressions:
         exp.If: _if,
         exp.Cast: _cast,
         exp.TryCast: _cast,
+        exp.SimilarTo: _similar,
+        exp.Tuple: _row,
         exp.Subquery: _scalar,
         exp.Exists: _exists,
         exp.Dot: nested.field,

@@ -32,10 +32,11 @@ from skyhouse.query.rules.calls import filtered_windows, functions, wraps
 from skyhouse.query.rules.lists import lambdas, list_calls
 from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_orders
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
-from skyhouse.query.rules.queries import orders, outputs, picked_groups
+from skyhouse.query.rules.queries import orders, outputs
 from skyhouse.query.rules.rows import rows
 from skyhouse.query.rules.rule import Rule, Step
 from skyhouse.query.rules.times import fix_moment, time_sums
+from skyhouse.query.shapes import reshape
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect as Writer
@@ -73,6 +74,8 @@ def _writer(engine: Engine) -> type[Writer]:
 
 def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:
     """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
+    if engine == "spark":
+        reshape(tree)
     mark_positive(tree)
     fix_moment(tree)
     steps: dict[type[exp.Expr], list[Step]] = {}
@@ -121,7 +124,6 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("likes", "the backslash is LIKE's escape; DuckDB has none by itself", (exp.Like, exp.ILike), likes),
     Rule("orders", "NULLs last; Spark has them first", (exp.Ordered,), orders),
     Rule("outputs", "bare numbers as results have 64 bits", (exp.Select,), outputs),
-    Rule("picked groups", "Spark's QUALIFY of groups sees no aggregates of its own", (exp.Select,), picked_groups),
     Rule("rows", "DuckDB unnests in a select list, Spark by functions of its own", (exp.Unnest,), rows),
     Rule("literals", "0.2 is a double; both engines would read a decimal", (exp.Literal,), literals),
 )

@@ -27,6 +27,7 @@ __all__ = [
     "MAX_TOKENS",
     "Dialect",
     "Place",
+    "as_select",
     "fault",
     "parse",
     "parse_items",
@@ -43,6 +44,7 @@ MAX_DEPTH = 32
 _HOUSE = spoken("sql")
 _QUOTES = ("'", '"', "`")
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+_STARTS = {TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES}
 _ONLY = "only SELECT, set operations and WITH may be asked here"
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
 
@@ -86,6 +88,8 @@ def _query(whole: str, shown: str, language: Spoken, shift: int = 0) -> exp.Quer
         if any(value for key, value in tree.args.items() if key != "this"):
             break
         tree = inner
+    if isinstance(tree, exp.Values):
+        return as_select(tree)
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
         raise _at(shown, next(iter(_tokens(whole, language.reader)), None), _ONLY, shift)
     return tree
@@ -106,6 +110,17 @@ def parse_order(text: str) -> list[exp.Ordered]:
     """
     order = _clause(text, "SELECT 1 ORDER BY ").args.get("order")
     return list(order.expressions) if order else []
+
+
+def as_select(values: exp.Values) -> exp.Select:
+    """Return VALUES, where it stands as a query, as SELECT * FROM VALUES."""
+    select = exp.Select(expressions=[exp.Star()])
+    for clause in ("with_", "order", "limit", "offset"):
+        select.set(clause, values.args.get(clause))
+        values.set(clause, None)
+    alone = exp.Values(expressions=values.expressions)
+    select.set("from_", exp.From(this=alone))
+    return select
 
 
 def _clause(text: str, lead: str) -> exp.Select:
@@ -198,7 +213,7 @@ def _refuse(tokens: list[Token], text: str, language: Spoken) -> None:
 def _one_query(tokens: list[Token], text: str, shift: int) -> None:
     """Refuse other statements, and more than one, unparsed: the parser would print warnings of those it half knows."""
     first = next((token for token in tokens if token.token_type is not TokenType.SEMICOLON), None)
-    if first is not None and first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
+    if first is not None and first.token_type not in _STARTS:
         raise _at(text, first, _ONLY, shift)
     ends = (place for place, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON)
     for end in ends:

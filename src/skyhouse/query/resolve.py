@@ -17,12 +17,13 @@ from skyhouse.errors import QueryError
 from skyhouse.query import units
 from skyhouse.query.clause import only
 from skyhouse.query.expressions import Expressions
-from skyhouse.query.grouping import check_grouping, group_keys
+from skyhouse.query.grouping import check_grouping, group_keys, refuse_outside
 from skyhouse.query.kinds import cast, common, with_kind
-from skyhouse.query.ordering import tail
-from skyhouse.query.parse import fault
+from skyhouse.query.ordering import first_of_each, tail
+from skyhouse.query.parse import as_select, fault
+from skyhouse.query.recursion import recursive
 from skyhouse.query.relation import Scan, Tables
-from skyhouse.query.scope import Ctes, Scope, with_names
+from skyhouse.query.scope import Ctes, Scope, clause_of, with_names
 from skyhouse.query.select_list import name_items, write_out_stars
 from skyhouse.query.sources import Sources
 
@@ -31,6 +32,7 @@ __all__ = ["Resolved", "resolve"]
 _SELECT = frozenset(
     "expressions from_ joins where group having qualify windows order limit offset distinct with_".split()
 )
+_AFTER_GROUPS = ("expressions", "having", "order")
 _UNION = frozenset("this expression distinct with_ order limit offset".split())
 
 
@@ -78,24 +80,34 @@ class _Resolver:
             columns = self.query(node.this, outer, ctes)
             tail(node, Expressions(Scope([], None, ctes), self.query), columns, outputs_only=True)
             return columns
+        if isinstance(node, exp.Values):
+            select = as_select(node)
+            node.replace(select)
+            return self._select(select, outer, ctes)
         raise fault(QueryError, f"{type(node).__name__.upper()} cannot be used as a query here", node)
 
     def _with(self, node: exp.Expr, outer: Scope | None, ctes: Ctes) -> Ctes:
         clause = node.args.get("with_")
         if clause is None:
             return ctes
-        if clause.args.get("recursive"):
-            raise fault(QueryError, "WITH RECURSIVE is not part of the language yet", clause)
         ctes = dict(ctes)
+        named: set[str] = set()
         for cte in clause.expressions:
-            columns = self.query(cte.this, outer, ctes)
             name = cte.args["alias"].this
-            if given := cte.args["alias"].args.get("columns"):
+            given = cte.args["alias"].args.get("columns") or []
+            if clause.args.get("recursive"):
+                columns = recursive(cte, given, self.query, outer, ctes)
+            else:
+                columns = self.query(cte.this, outer, ctes)
+            if given and not cte.meta.get("steps"):
                 columns = with_names(columns, given, name.name)
                 written_out = [exp.to_identifier(column.name, quoted=True) for column in columns]
                 cte.args["alias"].set("columns", written_out)
             if "." in name.name:
                 raise fault(QueryError, f"{name.name!r} cannot name a query of WITH: only tables have a dot", name)
+            if name.name.lower() in named:
+                raise fault(QueryError, f"two queries of WITH are called {name.name!r}", name)
+            named.add(name.name.lower())
             ctes[name.name.lower()] = columns
             name.set("quoted", True)
         return ctes
@@ -135,7 +147,7 @@ class _Resolver:
             checked.condition(where, "WHERE")
         for window in node.args.get("windows") or []:
             checked.window(window)
-            checked.windows.append(window.name)
+            checked.windows[window.name.lower()] = window
         columns = tuple(checked.output(item) for item in node.expressions)
         grouped = group_keys(node, checked)
         for clause in ("having", "qualify"):
@@ -143,15 +155,16 @@ class _Resolver:
                 checked.condition(found, clause.upper())
         distinct = node.args.get("distinct")
         if distinct is not None and distinct.args.get("on"):
-            raise fault(
-                QueryError, "DISTINCT ON is not part of the language; use QUALIFY row_number() OVER (...) = 1", distinct
-            )
-        # Such groups are picked by a query around them (see `lower`), which orders by what is in the result.
+            first_of_each(node, checked, columns)
+            distinct = None
+        # Such groups are picked by a query around them (see `shapes`), which orders by what is in the result.
         picked = node.args.get("qualify") is not None and (grouped is not None or checked.aggregates)
-        node.meta["picked"] = picked
         tail(node, checked, columns, outputs_only=distinct is not None or picked)
         if grouped is not None or checked.aggregates or node.args.get("having"):
+            node.meta["groups"] = True
+            node.meta["lent"] = any(clause_of(column, node) in _AFTER_GROUPS for column in scope.lent)
             check_grouping(node, grouped or [], scope)
+            refuse_outside(node, scope)
         return columns
 
 

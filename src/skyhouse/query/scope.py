@@ -10,12 +10,20 @@ from sqlglot import exp
 from skyhouse.columns import Column
 from skyhouse.errors import QueryError, UnknownColumn, did_you_mean
 from skyhouse.query.kinds import common, with_kind
-from skyhouse.query.parse import fault
+from skyhouse.query.parse import fault, written
 from skyhouse.query.relation import Relation
 
-__all__ = ["AskQuery", "Ctes", "Scope", "Source", "by_lower", "named_source", "with_names"]
+__all__ = ["AskQuery", "Ctes", "Scope", "Source", "by_lower", "clause_of", "named_source", "with_names"]
 
 Ctes = dict[str, tuple[Column, ...]]
+
+
+def clause_of(node: exp.Expr, query: exp.Expr) -> str:
+    """Return the name of the query's clause that a node stands in; empty where it stands in none."""
+    part = node
+    while part.parent is not None and part.parent is not query:
+        part = part.parent
+    return part.arg_key or "" if part.parent is query else ""
 
 
 def by_lower(columns: tuple[Column, ...], node: exp.Expr) -> dict[str, Column]:
@@ -87,7 +95,9 @@ def with_names(columns: tuple[Column, ...], names: list[exp.Expr], of: str) -> t
 class Scope:
     """The sources of one SELECT, within an outer one for a query inside an expression.
 
-    `merged` holds the columns that USING made one of two; `aliases` the select list's expressions by their names.
+    `merged` holds the columns that USING made one of two; `aliases` the select list's expressions by their names;
+    `outside` the columns of the outer scope that are used here, `lent` the columns of this one that queries within it
+    use.
     """
 
     sources: list[Source]
@@ -95,6 +105,8 @@ class Scope:
     ctes: Ctes
     merged: dict[str, exp.Expr] = field(default_factory=dict)
     aliases: dict[str, exp.Expr] = field(default_factory=dict)
+    outside: list[exp.Expr] = field(default_factory=list)
+    lent: list[exp.Expr] = field(default_factory=list)
 
     def named(self, name: str) -> Source | None:
         """Return the source of an alias, or None."""
@@ -126,6 +138,11 @@ class Scope:
             else:
                 rest.append((source, column))
         return [*first.values(), *rest]
+
+    def shared(self, right: Source) -> list[str]:
+        """Return the columns of a source that those before it have too: what a NATURAL JOIN joins by."""
+        known = {name for source in self.sources if not source.hidden for name in source.columns}
+        return [column.name for low, column in right.columns.items() if low in known]
 
     def merge(self, right: Source, name: exp.Expr, side: str) -> exp.Expr:
         """Return the equality that USING stands for, and let the bare name mean the side that always has a value."""
@@ -168,15 +185,29 @@ class Scope:
         )
 
     def find(self, node: exp.Column) -> exp.Expr | None:
-        """Return the qualified column that a name stands for, from here outwards, or None.
+        """Return the qualified column that a name stands for, here or in the query around this one, or None.
 
-        Raises QueryError for an ambiguous name and UnknownColumn for a table's unknown column.
+        Raises QueryError for an ambiguous name and for one of a query further out, and UnknownColumn for a table's
+        unknown column.
         """
+        found = self._own(node)
+        if found is not None or self.outer is None:
+            return found
+        found = self.outer._own(node)  # noqa: SLF001 - one of its kind
+        if found is not None:
+            self.outside.append(found)
+            self.outer.lent.append(found)
+        elif self.outer.outer is not None and self.outer.find(node) is not None:
+            problem = f"{written(node)!r} is of a query too far out: a query sees the columns of the one around it only"
+            raise fault(QueryError, problem, node)
+        return found
+
+    def _own(self, node: exp.Column) -> exp.Expr | None:
         low = node.name.lower()
         if node.table:
             source = self._qualifier(node)
             if source is None:
-                return self.outer.find(node) if self.outer else None
+                return None
             column = source.columns.get(low)
             if column is None:
                 near = did_you_mean(node.name, [c.name for c in source.columns.values()])
@@ -187,9 +218,7 @@ class Scope:
         found = [s for s in self.sources if low in s.columns and not s.hidden]
         if len(found) > 1:
             raise self.ambiguous(node, found)
-        if found:
-            return found[0].column(found[0].columns[low])
-        return self.outer.find(node) if self.outer else None
+        return found[0].column(found[0].columns[low]) if found else None
 
     def spelling(self, node: exp.Column) -> str:
         """Return a column's name as its table spells it; as it is written where no source has it."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from skyhouse.columns import Column
 from skyhouse.errors import QueryError, UnknownTable, did_you_mean
-from skyhouse.query.clause import only
+from skyhouse.query.clause import CLAUSES, only
 from skyhouse.query.expressions import Expressions
+from skyhouse.query.kinds import cast, with_kind
 from skyhouse.query.parse import fault
 from skyhouse.query.relation import Relation, Tables
 from skyhouse.query.sample import sampled
@@ -60,14 +62,22 @@ class Sources:
         return source
 
     def _join(self, join: exp.Join, scope: Scope) -> None:
-        only(join, {"this", "side", "kind", "on", "using"}, "JOIN")
-        side, kind = join.side.upper(), join.kind.upper()
+        only(join, {"this", "side", "kind", "on", "using", "method"}, "JOIN")
+        side, kind, method = join.side.upper(), join.kind.upper(), join.method.upper()
         if kind not in _JOIN_KINDS or side not in _JOIN_SIDES:
             raise fault(QueryError, f"{f'{side} {kind}'.strip()} JOIN is not part of the language yet", join.this)
         if kind in ("SEMI", "ANTI") and side == "RIGHT":
             raise fault(QueryError, f"RIGHT {kind} JOIN is not part of the language; turn the sides round", join.this)
         source = self.source(join.this, scope)
         using = join.args.get("using") or []
+        if method == "NATURAL":
+            using = [exp.to_identifier(name) for name in scope.shared(source)]
+            if not using:
+                problem = f"NATURAL JOIN: {source.title} has no column of the tables before it; write ON or CROSS JOIN"
+                raise fault(QueryError, problem, join.this)
+            join.set("method", None)
+        elif method:
+            raise fault(QueryError, f"{method} JOIN is not part of the language", join.this)
         conditions = [scope.merge(source, name, side) for name in using]
         scope.add(source, join.this)
         if conditions:
@@ -90,7 +100,36 @@ Handler = Callable[[Sources, exp.Expr, Scope], Source]
 
 def _query(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
     only(node, {"this", "alias", "sample"}, "a query in FROM")
-    return named_source(node, sources.ask(node.this, None, scope.ctes), scope.unused("query"))
+    outer = scope.outer if node.meta.get("open") else None
+    return named_source(node, sources.ask(node.this, outer, scope.ctes), scope.unused("query"))
+
+
+def _values(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
+    """Put a query that gives each column of VALUES its type in their place."""
+    only(node, {"expressions", "alias"}, "VALUES")
+    rows = [row.expressions if isinstance(row, exp.Tuple) else [row.unnest()] for row in node.expressions]
+    width = len(rows[0])
+    checked = Expressions(Scope([], None, scope.ctes), sources.ask, clause=CLAUSES["VALUES"])
+    for row, found in zip(node.expressions, rows, strict=True):
+        if len(found) != width:
+            raise fault(QueryError, f"the first row of VALUES has {width} values, and this one {len(found)}", row)
+        for value in found:
+            checked.visit(value)
+    rows = [row.expressions if isinstance(row, exp.Tuple) else [row.unnest()] for row in node.expressions]
+    kinds = [checked.together([row[place] for row in rows], "VALUES") for place in range(width)]
+    names = [f"column{place + 1}" for place in range(width)]
+    alias, listed = node.args.get("alias"), [exp.to_identifier(name, quoted=True) for name in names]
+    items: list[exp.Expr] = []
+    for name, kind in zip(names, kinds, strict=True):
+        column = exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier("rows", quoted=True))
+        wanted = "string" if kind == "null" else kind
+        items.append(exp.alias_(cast(with_kind(column, ""), wanted), name, quoted=True))
+    outer = exp.Subquery(this=exp.Select(expressions=items), alias=alias)
+    node.replace(outer)
+    node.set("alias", exp.TableAlias(this=exp.to_identifier("rows", quoted=True), columns=listed))
+    outer.this.set("from_", exp.From(this=node))
+    columns = tuple(Column(name, kind) for name, kind in zip(names, kinds, strict=True))
+    return named_source(outer, columns, scope.unused("values"))
 
 
 def _table(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
@@ -147,5 +186,6 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.Table: _table,
     exp.Unnest: unnested,
     exp.Lateral: lateral,
+    exp.Values: _values,
 }
 CALLS: Mapping[str, Handler] = {"generate_series": series, "range": series}

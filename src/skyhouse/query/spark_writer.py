@@ -23,3 +23,10 @@ class SparkWriter(Spark):
         TRANSFORMS: ClassVar[dict[Any, Any]] = {
             node: write for node, write in SparkGenerator.TRANSFORMS.items() if node is not exp.Select
         }
+
+        def cte_sql(self, expression: exp.CTE) -> str:
+            """Write a query of WITH, with the room that a recursive one needs: its own count stops it before."""
+            text = super().cte_sql(expression)
+            steps = expression.meta.get("steps")
+            name = self.sql(expression, "alias")
+            return f"{name} MAX RECURSION LEVEL {steps + 2}{text[len(name) :]}" if steps else text

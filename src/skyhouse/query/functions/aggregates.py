@@ -23,7 +23,7 @@ _SLOPE = "_1 / nullif(_2, 0e0)"
 
 def aggregate_functions() -> list[Function]:
     """Return the aggregates."""
-    return [*_counts(), *_moments(), *_quantiles(), *_pairs(), *_picked(), *_lists()]
+    return [*_counts(), _grouping(), *_moments(), *_quantiles(), *_pairs(), *_picked(), *_lists()]
 
 
 def _number(name: str, doc: str, *example: str, arguments: tuple[str, ...] = ("double",), **rest: Any) -> Function:
@@ -35,6 +35,13 @@ def _same(name: str, known: Function) -> Function:
     doc = f"the same as {known.name}"
     return Function(
         name, "aggregate", known.arguments, known.result, doc, known.optional, same_as=known.name, sorts=known.sorts
+    )
+
+
+def _grouping() -> Function:
+    doc = "1 where a key of ROLLUP, CUBE or GROUPING SETS is not in the row's set; of several keys, their bits"
+    return Function(
+        "grouping", "aggregate", ("any", "..."), "int64", doc, spark_wrap=BIGINT, null="counts", nan="counts"
     )
 
 
