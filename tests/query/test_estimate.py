@@ -173,6 +173,7 @@ def column_bytes(shelf, table, columns):
 @pytest.mark.parametrize(
     ("sql", "columns", "groups"),
     [
+        ("SELECT count(*) AS n FROM t.stars", set(), 32),
         ("SELECT max(x) AS m FROM t.stars", {"x"}, 32),
         ("SELECT name FROM t.stars WHERE id = 4321", {"name", "id"}, 1),
         ("SELECT name FROM t.stars WHERE id BETWEEN 1000 AND 1999", {"name", "id"}, 4),

@@ -27,7 +27,8 @@ class Rates:
     Seconds: `start` (until a first session answers), `query`, `stage` (each shuffle of rows makes one), `task` (of a
     core), `file` (opened). Bytes a second and core: `scan` (compressed, typical columns), `shuffle`, `spill`. CPU
     seconds a row: `filter`, `aggregate`, `sort`, `join`; `value`: a value of the result. Bytes: `memory`, and `disk`,
-    which may be spilled to (infinite where nobody counts).
+    which may be spilled to; bytes a second: `storage`, what the files come by at most, to all cores (infinite where
+    nobody counts).
     """
 
     cores: int
@@ -46,6 +47,7 @@ class Rates:
     join: float
     value: float
     disk: float = math.inf
+    storage: float = math.inf
 
 
 # Measured on two shared cores in late 2026; `skyhouse calibrate` puts this machine's own in their place.
@@ -54,7 +56,7 @@ DUCKDB = Rates(
     spill=0.4e9, filter=3e-9, aggregate=15e-9, sort=100e-9, join=30e-9, value=10e-9,
 )  # fmt: skip
 SPARK = Rates(
-    cores=2, memory=4e9, start=9.0, query=0.15, stage=0.08, task=0.01, file=0.001, scan=0.1e9, shuffle=0.1e9,
+    cores=2, memory=4e9, start=9.0, query=0.15, stage=0.08, task=0.01, file=0.0003, scan=0.1e9, shuffle=0.1e9,
     spill=0.2e9, filter=15e-9, aggregate=60e-9, sort=400e-9, join=150e-9, value=60e-9,
 )  # fmt: skip
 
@@ -118,7 +120,14 @@ def predict(
     spilled = max(0.0, estimate.memory - rates.memory / 2)
     at_once = max(1.0, min(rates.cores, _pieces(engine, estimate)))
     tasks = max(estimate.size / _TASK, at_once) + estimate.shuffles * rates.cores
-    work = cpu / at_once + tasks * rates.task / rates.cores + 2 * spilled / rates.spill + estimate.values * rates.value
+    waited = max(0.0, estimate.bytes / rates.storage - estimate.bytes / rates.scan / at_once)
+    work = (
+        cpu / at_once
+        + waited
+        + tasks * rates.task / rates.cores
+        + 2 * spilled / rates.spill
+        + estimate.values * rates.value
+    )
     fixed = rates.query + (1 + estimate.shuffles) * rates.stage + estimate.files * rates.file
     return Prediction(
         engine,

@@ -282,7 +282,7 @@ class _Estimator:
         early: float | None,
         keys: Collection[str],
     ) -> _Flow:
-        names = [c.name for c in relation.columns if c.name in columns] or [relation.parts[0].columns[0].name]
+        names = [c.name for c in relation.columns if c.name in columns]
         missing = set(names)
         reads = []
         for number, part in enumerate(relation.parts):

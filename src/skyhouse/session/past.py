@@ -32,7 +32,9 @@ class Past:
         """Keep the record of a run, and let the forecast learn from it if it ran through where it was sent."""
         course = run.course
         prediction = forecast.route.prediction(course.engine)
-        if run.whole and not course.moved and prediction is not None:
+        # What a server takes to send its rows is no engine's doing.
+        of_files = all(read.files_there for read in forecast.estimate.reads)
+        if run.whole and not course.moved and prediction is not None and of_files:
             self._forecaster.learn(prediction, course.seconds)
         record = Record(
             run.began,
