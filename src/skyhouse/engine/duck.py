@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,11 +48,15 @@ _SETUP = """
 SET GLOBAL parquet_metadata_cache = true;
 SET GLOBAL python_enable_replacements = false;
 SET GLOBAL TimeZone = 'UTC';
+SET GLOBAL enable_external_access = false;
 SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print', 'progress_bar_time'];
 SET lock_configuration = true;
 """
 # A cursor counts what it has done; nothing is printed.
 _COUNTING = "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET progress_bar_time = 0;"
+
+# DuckDB quotes the SQL that it was given, which is not what the user wrote.
+_LOWERED = re.compile(r"\s*\n+LINE \d+:.*", re.DOTALL)
 
 
 class DuckEngine:
@@ -60,12 +64,17 @@ class DuckEngine:
 
     The database is made at first use, with the settings' `threads`, `memory_limit` ("2GB"; DuckDB's own default is
     80% of the machine) and `spill_folder` (a temporary folder by default), where what outgrows memory goes.
+
+    Nothing outside of `folders`, and of the folders of the files that statements were given to read, can be read or
+    written, whatever the SQL says. DuckDB fixes these when it starts, so a further folder makes a new database; what
+    runs on the one before goes on there.
     """
 
     name: ClassVar[str] = "duckdb"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
         self.settings = settings
+        self._folders = {_folder(os.fspath(folder)) for folder in folders}
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
@@ -75,7 +84,7 @@ class DuckEngine:
 
         Raises OutOfMemory, OutOfTime and EngineError, also while the stream is read.
         """
-        cursor, running = self._cursor(), job or Job()
+        cursor, running = self._cursor(statement), job or Job()
         with self._lock:
             self._jobs.add(running)
 
@@ -103,13 +112,13 @@ class DuckEngine:
         Raises EngineError.
         """
         try:
-            return self._relation(self._cursor(), statement)
+            return self._relation(self._cursor(statement), statement)
         except duckdb.Error as error:
             raise self._translated(error) from error
 
     def plan(self, statement: Statement) -> str:
         """Return DuckDB's own plan of a statement. Raises EngineError."""
-        cursor = self._cursor()
+        cursor = self._cursor(statement)
         try:
             return self._relation(cursor, statement).explain()
         except duckdb.Error as error:
@@ -141,8 +150,13 @@ class DuckEngine:
             cursor.execute(view_sql(scan))
         return cursor.sql(statement.sql)
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self, statement: Statement) -> duckdb.DuckDBPyConnection:
+        files = (file for scan in statement.scans for part in scan.parts for file in part.files)
         with self._lock:
+            held = tuple(self._folders)
+            if further := {_folder(file.rpartition("/")[0]) for file in files if not file.startswith(held)}:
+                self._folders |= further
+                self._database = None
             if self._database is None:
                 self._database = self._connect()
             return self._database.cursor()
@@ -161,6 +175,8 @@ class DuckEngine:
             config["memory_limit"] = self.settings.memory_limit
         try:
             database = duckdb.connect(":memory:", config=config)
+            allowed = [one for folder in sorted(self._folders) for one in dict.fromkeys((folder, _exact(folder)))]
+            database.execute(f"SET GLOBAL allowed_directories = [{', '.join(_text(one) for one in allowed)}]")
             database.execute(_SETUP)
         except duckdb.Error as error:
             raise SettingsError(f"DuckDB does not take the settings {config}: {error}") from error
@@ -168,7 +184,7 @@ class DuckEngine:
 
     def _translated(self, error: Exception) -> EngineError:
         # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
-        text = str(error)
+        text = _LOWERED.sub("", str(error))
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
             limit = self.settings.memory_limit or "80% of the machine's memory"
             return OutOfMemory(
@@ -213,6 +229,14 @@ def _exact(path: str) -> str:
     """Return the pattern that only this path matches: as it is, a copy of the lake beside it may match too."""
     # In a pattern DuckDB parts folders at backslashes too; where none is found, it takes the path as it is.
     return path if "\\" in path else re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def _folder(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _type(name: str) -> str:

@@ -52,7 +52,7 @@ class SessionContext:
         calibration = Calibration()
         self._forecaster = Forecaster(settings, self.tables, calibration)
         self._past = Past(registry.root, self._forecaster)
-        self._duck = DuckEngine(settings)
+        self._duck = DuckEngine(settings, [registry.root])
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
         self._held: list[Fetched] = []
