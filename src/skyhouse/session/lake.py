@@ -102,6 +102,21 @@ class Lake:
         found = Query.of(query, self._context, dialect) if isinstance(query, str) else query
         return self._context.explain(found.tree, engine or found.engine, native, profile)
 
+    def ibis(self, table: str | None = None) -> Any:
+        """Return a table of the lake as an Ibis table, or without a name the lake's `IbisLake`, which has all of them.
+
+        Raises UnknownTable, and MissingPackage where Ibis is not installed.
+        """
+        from skyhouse.guests.ibis import IbisLake
+
+        guest = IbisLake(self._context.tables, lambda text: Query.of(text, self._context, "ibis"))
+        return guest if table is None else guest.table(table)
+
+    def from_ibis(self, expression: Any) -> Query:
+        """Return the query of an Ibis expression over tables that `ibis` gave. Raises QueryError, MissingPackage."""
+        found: Query = self.ibis().query(expression)
+        return found
+
     def history(self, n: int | None = None) -> pa.Table:
         """Return the runs of the lake's queries, or the last n of them, oldest first, as an Arrow table.
 

@@ -64,7 +64,13 @@ def _spark() -> Spoken:
     return Spoken(spark.SparkSql, spark.REWRITES)
 
 
+def _ibis() -> Spoken:
+    from skyhouse.query.dialects import ibis
+
+    return Spoken(Dialect, ibis.REWRITES)
+
+
 _LOADERS: Mapping[str, Callable[[], Spoken]] = MappingProxyType(
-    {"sql": _sql, "adql": _adql, "tsql": _tsql, "spark": _spark}
+    {"sql": _sql, "adql": _adql, "tsql": _tsql, "spark": _spark, "ibis": _ibis}
 )
-DIALECTS = tuple(_LOADERS)
+DIALECTS = tuple(name for name in _LOADERS if name != "ibis")  # people do not write that one
