@@ -11,6 +11,7 @@ from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
 from skyhouse.query.rules.rule import call_of, constant, firm, hard, is_number, operand
+from skyhouse.query.rules.texts import float_text
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
@@ -18,7 +19,9 @@ _BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseLeftShift, exp.BitwiseRightSh
 
 
 def casts(node: exp.Expr, engine: Engine) -> exp.Expr:
-    """Round what is cast from a float to an integer."""
+    """Round what is cast from a float to an integer, and write one that is cast to a text alike on both engines."""
+    if kind(node.this) in FLOATS and kind(node) == "string":
+        return float_text(node, engine)
     if engine == "spark" and kind(node.this) in FLOATS and kind(node) in INTEGERS:
         node.set("this", with_kind(call_of("rint", node.this), "float64"))
     if kind(node) == "timestamp":

@@ -1,0 +1,37 @@
+"""Numbers as texts: the fewest digits that give the same number back, written as PostgreSQL writes them."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from skyhouse.query.engines import Engine
+from skyhouse.query.kinds import kind, with_kind
+from skyhouse.query.rules.rule import filled
+
+__all__ = ["float_text"]
+
+_DUCKDB = (
+    "CASE WHEN isnan(_1) THEN 'NaN' WHEN isinf(_1) THEN CASE WHEN _1 > 0 THEN 'Infinity' ELSE '-Infinity' END"
+    " ELSE CAST(_1 AS TEXT) END"
+)
+# The digits after the first that may do: 15 to 17 in all for a double, 7 to 9 for a float of 32 bits.
+_DIGITS = {"float64": (14, "DOUBLE"), "float32": (6, "REAL")}
+
+
+def float_text(node: exp.Expr, engine: Engine) -> exp.Expr:
+    """Return the text of a float that is cast to one."""
+    template = _DUCKDB if engine == "duckdb" else _spark(*_DIGITS[kind(node.this)])
+    return with_kind(exp.Paren(this=filled(template, [node.this])), "string")
+
+
+def _spark(least: int, own: str) -> str:
+    """Return the lowering for Spark; its Java, before version 19, writes more digits than it needs."""
+    texts = [f"format_string('%.{least + more}e', CAST(_1 AS DOUBLE))" for more in range(3)]
+    tries = " ".join(f"WHEN CAST({text} AS {own}) = _1 THEN {text}" for text in texts[:2])
+    shortest = f"CASE {tries} ELSE {texts[2]} END"
+    plain = f"regexp_replace(CAST(CAST({shortest} AS DECIMAL(38, 21)) AS TEXT), '([.][0-9]+?)0+$', '$1')"
+    return (
+        f"CASE WHEN abs(_1) >= CAST(1e-4 AS {own}) AND abs(_1) < 1e16 THEN {plain}"
+        f" WHEN abs(_1) > 0 AND abs(_1) < CAST('Infinity' AS DOUBLE) THEN regexp_replace({shortest}, '[.]?0+e', 'e')"
+        " ELSE CAST(_1 AS TEXT) END"
+    )
