@@ -30,14 +30,15 @@ def calibrate(
     """
     from skyhouse.session.calibrate import calibrate as measure
     from skyhouse.session.calibration import Calibration
-    from skyhouse.session.forecast import bytes_of, spark_missing
+    from skyhouse.session.forecast import bytes_of
+    from skyhouse.session.whereabouts import whereabouts
 
     settings = Settings.load(lake / "skyhouse.toml")
     size = None if memory is None else bytes_of(memory)
     if memory is not None and size is None:
         raise InputError(f"--memory is a size such as 3TB, not {memory!r}")
     named = engine_named(engine)
-    missing = spark_missing(settings.spark_master)
+    missing = whereabouts(settings).missing
     engines = (named,) if named else tuple(name for name in ENGINES if name != "spark" or not missing)
     calibration = Calibration()
     err = Console(stderr=True)

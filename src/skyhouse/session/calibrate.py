@@ -28,6 +28,7 @@ from skyhouse.query.estimate import Estimate
 from skyhouse.session.calibration import Calibration, rates_key
 from skyhouse.session.lake import Lake
 from skyhouse.session.lake import open as open_lake
+from skyhouse.session.whereabouts import whereabouts
 from skyhouse.settings import Settings
 
 __all__ = ["calibrate"]
@@ -74,6 +75,8 @@ def calibrate(
             lake.sql(_PROBES["query"]).run(engine)
             start = time.perf_counter() - begun
             base = DUCKDB if engine == "duckdb" else SPARK
+            if engine == "spark" and whereabouts(settings).served:
+                start = base.start  # a session of a server that is up; its own start is not seen here
             rates = replace(base, start=start, cores=_cores(lake, engine, cores))
             if memory is not None and engine == "spark":
                 rates = replace(rates, memory=memory)
@@ -81,7 +84,7 @@ def calibrate(
                 tell(f"{engine}: {rate}")
                 seconds = min(lake.sql(probe).run(engine).seconds for _ in range(_TIMES))
                 rates = fitted(engine, rates, rate, lake.explain(probe, engine=engine).estimate, seconds)
-            found[rates_key(engine, settings.spark_master)] = rates
+            found[rates_key(engine, whereabouts(settings).master)] = rates
     calibration.store(found)
     return found
 
@@ -107,8 +110,9 @@ def fitted(engine: str, rates: Rates, rate: str, estimate: Estimate, seconds: fl
 def _cores(lake: Lake, engine: Engine, cores: int | None) -> int:
     if engine == "duckdb":
         return lake.settings.threads
-    if cores is not None or lake.settings.spark_master.startswith("sc://"):
-        return cores or SPARK.cores
+    spark = whereabouts(lake.settings)
+    if cores is not None or spark.served or spark.master.startswith("local"):
+        return cores or spark.cores
     context = lake.sql("SELECT 1 AS one").to_spark().sparkSession.sparkContext
     return int(context.defaultParallelism)
 

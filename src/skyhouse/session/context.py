@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionContext"]
 
-_DEFAULT_MASTER = Settings().spark_master
-
 
 class SessionContext:
     """What a Query needs to run: tables, engines, ways out. Engines start when first used."""
@@ -153,11 +151,10 @@ class SessionContext:
 
     @property
     def _falls_back(self) -> bool:
-        setting = self._settings.fallback
-        if setting == "none" or self._forecaster.missing("spark"):
+        setting, spark = self._settings.fallback, self._forecaster.spark
+        if setting == "none" or (spark.missing and "spark" not in self._running):
             return False
-        configured = self._settings.spark_master != _DEFAULT_MASTER or "spark" in self._running
-        return setting == "spark" or configured
+        return setting == "spark" or spark.chosen or "spark" in self._running
 
     @property
     def _running(self) -> frozenset[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,16 @@ from skyhouse.query.route import Offer, Route, route
 from skyhouse.session.calibration import Calibration, rates_key
 from skyhouse.session.statistics import LakeStatistics
 from skyhouse.session.tables import LakeTables
+from skyhouse.session.whereabouts import Whereabouts, whereabouts
 from skyhouse.settings import Settings
 
-__all__ = ["Forecast", "Forecaster", "bytes_of", "spark_missing"]
+__all__ = ["Forecast", "Forecaster", "bytes_of"]
 
 # One footer of a table is enough to tell a small query. More are read, of those that nobody has read yet, for a share
 # (0.02) of what a long query is predicted to take, and for so many seconds of an explanation.
 _LONG, _LOOK, _LOOK_LONGER = 1.0, 0.02, 5.0
+_SESSION = 1.0  # seconds to open a session of a Connect server and to have its first answer
+_AGAIN = 5.0  # seconds until it is looked again where Spark is
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -45,6 +47,7 @@ class Forecaster:
     def __init__(self, settings: Settings, tables: LakeTables, calibration: Calibration) -> None:
         self._settings = settings
         self._calibration = calibration
+        self._looked: tuple[float, Whereabouts] | None = None
         self._statistics = LakeStatistics(tables.file, Footers())
 
     def forecast(
@@ -78,56 +81,45 @@ class Forecaster:
 
     def learn(self, prediction: Prediction, seconds: float) -> None:
         """Take in how long a query took of which this was predicted."""
-        self._calibration.learn(rates_key(prediction.engine, self._settings.spark_master), prediction, seconds)
+        self._calibration.learn(rates_key(prediction.engine, self.spark.master), prediction, seconds)
 
     def close(self) -> None:
         """Keep what was learned."""
         self._calibration.save()
 
-    def missing(self, engine: Engine) -> str:
-        """Return why an engine cannot run here, or nothing."""
-        return self._spark_missing if engine == "spark" else ""
+    @property
+    def spark(self) -> Whereabouts:
+        """Where Spark is, as of the last few seconds."""
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > _AGAIN:
+            self._looked = now, whereabouts(self._settings)
+        return self._looked[1]
 
     def _offer(self, engine: Engine, found: Estimate, running: bool) -> Offer:
-        if missing := self.missing(engine):
-            return Offer(engine, missing=missing)
-        correction = self._calibration.correction(rates_key(engine, self._settings.spark_master))
-        return Offer(engine, predict(engine, found, self._rates[engine], running, correction))
+        if engine == "spark" and self.spark.missing and not running:
+            return Offer(engine, missing=self.spark.missing)
+        correction = self._calibration.correction(rates_key(engine, self.spark.master))
+        rates = self._spark_rates if engine == "spark" else self._duckdb_rates
+        return Offer(engine, predict(engine, found, rates, running, correction))
 
     @cached_property
-    def _rates(self) -> Mapping[Engine, Rates]:
-        settings, calibration = self._settings, self._calibration
+    def _duckdb_rates(self) -> Rates:
+        settings = self._settings
         memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
         spill = Path(settings.spill_folder or tempfile.gettempdir())
         disk = float(shutil.disk_usage(spill).free) if spill.exists() else 0.0
         limit = bytes_of(settings.memory_limit) or 0.8 * memory
-        key = rates_key("spark", settings.spark_master)
-        spark = calibration.rates(key)
-        if not calibration.measured(key):
-            cores = _cores(settings.spark_master)
-            spark = replace(spark, cores=cores, memory=bytes_of(settings.spark_memory) or spark.memory)
-        duckdb = calibration.rates(rates_key("duckdb", ""))
-        return {"duckdb": replace(duckdb, cores=settings.threads, memory=limit, disk=disk), "spark": spark}
+        rates = self._calibration.rates(rates_key("duckdb", ""))
+        return replace(rates, cores=settings.threads, memory=limit, disk=disk)
 
-    @cached_property
-    def _spark_missing(self) -> str:
-        return spark_missing(self._settings.spark_master)
-
-
-def spark_missing(master: str) -> str:
-    """Return why Spark cannot run here, at a glance, or nothing."""
-    if importlib.util.find_spec("pyspark") is None:
-        return "pyspark is not installed"
-    home = os.environ.get("JAVA_HOME")
-    if master.startswith("sc://") or shutil.which("java", path=home and f"{home}/bin"):
-        return ""
-    return "there is no Java"
-
-
-def _cores(master: str) -> int:
-    """Return a master's cores where its URL tells them; a cluster's are learned by calibration."""
-    told = re.match(r"local\[(\d+)", master)
-    return int(told[1]) if told else os.cpu_count() or 1
+    @property
+    def _spark_rates(self) -> Rates:
+        key = rates_key("spark", self.spark.master)
+        rates = self._calibration.rates(key)
+        if not self._calibration.measured(key):
+            memory = bytes_of(self._settings.spark_memory) or rates.memory
+            rates = replace(rates, cores=self.spark.cores, memory=memory)
+        return replace(rates, start=min(rates.start, _SESSION)) if self.spark.served else rates
 
 
 def bytes_of(text: str) -> float | None:
