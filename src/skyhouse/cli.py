@@ -1,4 +1,4 @@
-"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | plot | calibrate`.
+"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | drop | vacuum | plot | calibrate`.
 
 On a terminal it prints tables and progress; into a pipe it prints plain lines, and with ``--json`` what machines read.
 """
@@ -16,7 +16,15 @@ import skyhouse
 from skyhouse import cli_spark
 from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
-from skyhouse.terminal import named_value, print_json, print_query, print_query_json, print_rows, progress_bar
+from skyhouse.terminal import (
+    named_value,
+    print_json,
+    print_query,
+    print_query_json,
+    print_rows,
+    progress_bar,
+    query_bar,
+)
 
 __all__ = ["app", "main"]
 
@@ -183,8 +191,9 @@ def sql(
     as_json: JsonOption = False,
     dialect: Annotated[str, typer.Option(help="What the query is written in: sql, adql, tsql or spark.")] = "sql",
 ) -> None:
-    """Run one SQL query and print or write its rows."""
-    with skyhouse.open(lake, create=False) as opened:
+    """Run one SQL query and print or write its rows, or a statement that writes a table."""
+    with skyhouse.open(lake, create=False) as opened, query_bar() as watch:
+        opened.watch(watch)
         query = opened.sql(sys.stdin.read() if text == "-" else text, dialect=dialect, engine=engine)
         if out is not None:
             rows = query.write(out)
@@ -193,6 +202,32 @@ def sql(
             print_query_json(query)
         else:
             print_query(query, limit)
+
+
+@app.command()
+def drop(
+    table: Annotated[str, typer.Argument(help="A table's name, such as mydb.bright.")],
+    lake: LakeOption = _LAKE,
+) -> None:
+    """Delete a table with its files."""
+    with skyhouse.open(lake, create=False) as opened:
+        opened.drop(table)
+    print(f"{table} is gone")
+
+
+@app.command()
+def vacuum(
+    older_than_hours: Annotated[float, typer.Option(min=0, help="What is younger stays: it may be in use.")] = 24,
+    lake: LakeOption = _LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete files that no table names any more."""
+    with skyhouse.open(lake, create=False) as opened:
+        gone = opened.vacuum(older_than_hours)
+    if as_json:
+        print_json([str(path) for path in gone])
+    else:
+        print(f"{len(gone)} files and folders deleted")
 
 
 @app.command()

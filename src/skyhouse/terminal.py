@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from skyhouse.ingest import Progress as IngestProgress
+    from skyhouse.query.job import Progress as QueryProgress
     from skyhouse.query.query import Query
 
-__all__ = ["grid", "named_value", "print_json", "print_query", "print_query_json", "print_rows", "progress_bar"]
+__all__ = [
+    "grid",
+    "named_value",
+    "print_json",
+    "print_query",
+    "print_query_json",
+    "print_rows",
+    "progress_bar",
+    "query_bar",
+]
 
 _FOLDED = 40
 _ROWS = 1000
@@ -75,6 +85,31 @@ def named_value(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+@contextmanager
+def query_bar() -> Iterator[Callable[[QueryProgress], None] | None]:
+    """Show a query's progress once it takes a second, on a terminal only; gives the callback that feeds it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None)
+
+    def watch(state: QueryProgress) -> None:
+        if state.what == "done":
+            bar.stop()
+        elif state.seconds >= 1:
+            bar.start()
+            total = None if state.fraction is None else 1
+            what = f"{state.what}  {state.seconds:.0f} s"
+            bar.update(task, completed=state.fraction or 0, total=total, description=what)
+
+    try:
+        yield watch
+    finally:
+        bar.stop()
 
 
 def print_json(value: Any) -> None:

@@ -188,3 +188,18 @@ def test_demo(tmp_path: Path) -> None:
     for line in lines:
         typed = run(*shlex.split(line)[1:], folder=tmp_path)
         assert typed.returncode == 0, typed.stderr
+
+
+def test_statements_that_write(lake_path: Path) -> None:
+    made = ask(lake_path, "sql", "CREATE TABLE my.x AS SELECT spaxel_id, x FROM manga.spaxels LIMIT 10", "--json")
+    assert json.loads(made.stdout) == [{"table": "my.x", "rows": 10, "version": 1}]
+    told = ask(lake_path, "sql", "INSERT INTO my.x SELECT spaxel_id + 1000000, x FROM my.x")
+    assert told.stdout == "table\trows\tversion\nmy.x\t10\t2\n"
+    refused = ask(lake_path, "drop", "manga.spaxels")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "made by ingest" in refused.stderr
+    assert ask(lake_path, "sql", "CREATE OR REPLACE TABLE my.x AS SELECT 1 AS a").returncode == 0
+    assert ask(lake_path, "vacuum").stdout == "0 files and folders deleted\n"
+    assert len(json.loads(ask(lake_path, "vacuum", "--older-than-hours", "0", "--json").stdout)) >= 2
+    assert ask(lake_path, "drop", "my.x").stdout == "my.x is gone\n"
+    assert ask(lake_path, "drop", "my.x").returncode == 1

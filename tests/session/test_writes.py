@@ -392,3 +392,61 @@ def test_a_killed_writer_leaves_no_table(lake):
     assert lake.registry.names() == ["sky.stars"]
     assert len(leftovers(lake)) == 2
     assert rows(lake, "CREATE TABLE my.half AS SELECT 1 AS a") == [("my.half", 1, 1)]
+
+
+def test_vacuum_takes_what_was_left_and_no_more(lake):
+    lake.sql("CREATE OR REPLACE TABLE sky.stars AS SELECT 1 AS a")
+    crashed = lake.path / "sky" / ".draft-x-1"
+    crashed.mkdir()
+    (crashed / "part-1.parquet").write_bytes(b"half")
+    assert lake.vacuum() == []
+    gone = lake.vacuum(older_than_hours=0)
+    assert [path.suffix or path.name for path in gone] == [".parquet", ".draft-x-1"]
+    assert rows(lake, "SELECT * FROM sky.stars") == [(1,)]
+    assert leftovers(lake) == []
+
+
+def test_progress_goes_to_who_watches_the_session(lake):
+    lake.write(pa.table({"i": range(100_000)}), "my.i")
+    seen, own = [], []
+    lake.watch(seen.append)
+    slow = lake.sql("SELECT count(*) AS n FROM my.i a JOIN my.i b ON sin(a.i) + sin(b.i) > 2.5")
+    for watched in ({}, {"progress": own.append}):
+        with pytest.raises(OutOfTime):
+            slow.run("duckdb", time_limit=0.5, **watched)
+    assert 2 <= len(seen) <= 8
+    assert 2 <= len(own) <= 8
+    lake.sql("CREATE TABLE my.done AS SELECT 1 AS a")
+    assert (seen[-1].what, seen[-1].fraction) == ("done", 1)
+    lake.watch(None)
+
+
+def test_a_notebook_shows_a_line_and_clears_it(monkeypatch):
+    from types import SimpleNamespace
+
+    from skyhouse.query.job import Progress
+    from skyhouse.session.watching import watcher
+
+    assert watcher() is None
+    told = []
+
+    class Handle:
+        def update(self, bundle, **_):
+            told.append(bundle["text/plain"])
+
+    def display(bundle, **_):
+        told.append(bundle["text/plain"])
+        return Handle()
+
+    shell = SimpleNamespace(kernel=object())
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    show = watcher()
+    for state in (
+        Progress(0.1, "10%", 0.5), Progress(0.4, "40%", 1.2), Progress(0.4, "40%", 1.3), Progress(0.5, "50%", 2.1),
+        Progress(1, "done", 2.2)):  # fmt: skip
+        show(state)
+    assert told == ["running: 40%, 1 s", "running: 50%, 2 s", ""]
+    quick = watcher()
+    quick(Progress(1, "done", 0.1))
+    assert len(told) == 3

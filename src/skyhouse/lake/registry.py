@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 import tomllib
 import uuid
 from pathlib import Path
@@ -133,6 +134,20 @@ class Registry:
         """Return the folder where a table of that name lies, or would."""
         schema, table = name.split(".")
         return self.root / schema / table
+
+    def sweep(self, older_than_hours: float = 24) -> list[Path]:
+        """Delete tables that were never finished or only half dropped, untouched for so long; raises LakeError."""
+        youngest = time.time() - older_than_hours * 3600
+        gone = []
+        try:
+            for schema in _folders(self.root):
+                for folder in [*schema.glob(f"{DRAFT}*"), *schema.glob(f"{_TRASH}*")]:
+                    if max(path.stat().st_mtime for path in [folder, *folder.rglob("*")]) < youngest:
+                        shutil.rmtree(folder)
+                        gone.append(folder)
+        except OSError as error:
+            raise LakeError(f"the lake {self.root} cannot be swept: {error}") from error
+        return gone
 
     def drop(self, name: str) -> None:
         """Delete a table with its files. Readers see all of it or nothing. Raises UnknownTable, LakeError."""

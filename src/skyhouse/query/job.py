@@ -39,7 +39,7 @@ class Job:
     Who waits makes it and hands it to `SqlEngine.batches`. The engine calls `begin` before it starts, makes its long
     calls by `do`, and calls `end` when the last row is out or the reader is dropped. Any thread may `cancel` it, before
     it begins too, and ask for its `progress`; `watch` is given the progress ten times a second, in the thread that
-    waits.
+    waits, and that it is done.
     """
 
     def __init__(self, time_limit: float = 0, watch: Callable[[Progress], None] | None = None) -> None:
@@ -100,7 +100,10 @@ class Job:
 
     def end(self) -> None:
         """Say that nothing runs any more: a limit or a `cancel` that comes later does nothing."""
+        told = self._ended.is_set() or self._watch is None
         self._ended.set()
+        if not told and self._watch is not None:
+            self._watch(Progress(1, "done", time.monotonic() - self._started))
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()

@@ -29,6 +29,7 @@ from skyhouse.session.forecast import Forecaster
 from skyhouse.session.past import Past
 from skyhouse.session.running import Running
 from skyhouse.session.tables import LakeTables
+from skyhouse.session.watching import watcher
 from skyhouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class SessionContext:
     """What a Query needs to run: tables, engines, ways out. Engines start when first used."""
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
+        self.watch: Callable[[Progress], None] | None = None
         self.attached = Attached(registry.root)
         self.tables = LakeTables(registry, self.attached)
         self._settings = settings
@@ -108,8 +110,11 @@ class SessionContext:
         return self._duck.batches(statement, job=self.job())
 
     def job(self, time_limit: float | None = None, watch: Callable[[Progress], None] | None = None) -> Job:
-        """Return a job for one run, limited to so many seconds or as the settings say."""
-        return Job(self._settings.time_limit if time_limit is None else time_limit, watch)
+        """Return a job for one run, limited to so many seconds or as the settings say.
+
+        Where nobody is named to `watch` it, the session's `watch` does, and else a notebook shows it.
+        """
+        return Job(self._settings.time_limit if time_limit is None else time_limit, watch or self.watch or watcher())
 
     def native(self, tree: exp.Query, engine: str) -> Any:
         """Return an engine's own lazy object for a query."""

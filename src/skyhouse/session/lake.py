@@ -15,6 +15,7 @@ from skyhouse.query.answer import Asked
 from skyhouse.query.commands import Command, read
 from skyhouse.query.costs import Profile
 from skyhouse.query.explain import Explanation
+from skyhouse.query.job import Progress as QueryProgress
 from skyhouse.query.query import Query
 from skyhouse.session.context import SessionContext
 from skyhouse.session.writes import Writes
@@ -146,6 +147,22 @@ class Lake:
     def drop(self, table: str) -> None:
         """Delete a table with its files. Raises UnknownTable, LakeError, InputError for one that may not be written."""
         self._writes.drop(table)
+
+    def vacuum(self, older_than_hours: float = 24) -> list[Path]:
+        """Delete what no table names any more and is older: files that were replaced, and what crashes left.
+
+        Younger ones may belong to what runs now. Tables that ingest made are seen to as well; attached ones are not
+        touched. Returns the paths that are gone. Raises LakeError.
+        """
+        from skyhouse.lake.replace import vacuum
+
+        tables = [self.registry.table(name) for name in self.registry.names()]
+        gone = [table.path / name for table in tables for name in vacuum(table, older_than_hours)]
+        return [*gone, *self.registry.sweep(older_than_hours)]
+
+    def watch(self, watcher: Callable[[QueryProgress], None] | None) -> None:
+        """Have every statement's progress given to `watcher`, ten times a second, while its rows are waited for."""
+        self._context.watch = watcher
 
     def tables(self) -> list[Table | AttachedTable]:
         """Return the lake's tables and those attached to it, by name."""
