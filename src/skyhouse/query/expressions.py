@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from skyhouse.errors import QueryError
 from skyhouse.query import nested, units
 from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
-from skyhouse.query.intervals import TIMES, interval, time_sum
+from skyhouse.query.intervals import TIME_TEXT, TIMES, interval, time_sum
 from skyhouse.query.kinds import INTEGERS, common, family, is_nested, kind, type_name, with_kind
 from skyhouse.query.membership import between, is_many, member, quantified
 from skyhouse.query.parse import fault
@@ -218,6 +219,8 @@ class Expressions:
             if not isinstance(text, exp.Literal) or not text.is_string:
                 continue
             if other == "time":
+                if not re.match(TIME_TEXT, text.name):
+                    raise fault(QueryError, f"{shown(text)} is no date or time; write '2020-02-29 12:30:00'", text)
                 return
             if other == "bool" and text.name.lower() in ("true", "false"):
                 text.replace(with_kind(exp.Boolean(this=text.name.lower() == "true"), "bool"))

@@ -13,8 +13,10 @@ from skyhouse.query.clause import shown, word
 from skyhouse.query.kinds import INTEGERS, kind
 from skyhouse.query.parse import fault
 
-__all__ = ["TIMES", "Span", "interval", "time_sum"]
+__all__ = ["TIMES", "TIME_TEXT", "Span", "interval", "time_sum"]
 
+# What both engines read as a date or time; each reads other forms too, of its own.
+TIME_TEXT = r"^\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T]([01]?[0-9]|2[0-3]):[0-9]{1,2}.*)?\s*$"
 TIMES = frozenset({"date", "timestamp", "interval"})
 _SECOND = 1_000_000
 _UNITS = {

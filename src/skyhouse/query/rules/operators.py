@@ -11,7 +11,7 @@ from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
 from skyhouse.query.rules.rule import call_of, constant, firm, hard, is_number, operand
-from skyhouse.query.rules.texts import float_text
+from skyhouse.query.rules.texts import float_text, time_text
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
@@ -26,6 +26,8 @@ def casts(node: exp.Expr, engine: Engine) -> exp.Expr:
         node.set("this", with_kind(call_of("rint", node.this), "float64"))
     if kind(node) == "timestamp":
         node.set("to", data_type("timestamp"))
+    if kind(node.this) == "string" and family(kind(node)) == "time":
+        node.set("this", time_text(node.this, engine))
     return node
 
 

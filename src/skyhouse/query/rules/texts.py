@@ -1,14 +1,20 @@
-"""Numbers as texts: the fewest digits that give the same number back, written as PostgreSQL writes them."""
+"""Texts of numbers and times.
+
+A number is written with the fewest digits that give it back, as PostgreSQL writes it.
+"""
 
 from __future__ import annotations
+
+import re
 
 from sqlglot import exp
 
 from skyhouse.query.engines import Engine
+from skyhouse.query.intervals import TIME_TEXT
 from skyhouse.query.kinds import kind, with_kind
-from skyhouse.query.rules.rule import filled
+from skyhouse.query.rules.rule import filled, text_of
 
-__all__ = ["float_text"]
+__all__ = ["float_text", "time_text"]
 
 _DUCKDB = (
     "CASE WHEN isnan(_1) THEN 'NaN' WHEN isinf(_1) THEN CASE WHEN _1 > 0 THEN 'Infinity' ELSE '-Infinity' END"
@@ -35,3 +41,12 @@ def _spark(least: int, own: str) -> str:
         f" WHEN abs(_1) > 0 AND abs(_1) < CAST('Infinity' AS DOUBLE) THEN regexp_replace({shortest}, '[.]?0+e', 'e')"
         " ELSE CAST(_1 AS TEXT) END"
     )
+
+
+def time_text(node: exp.Expr, engine: Engine) -> exp.Expr:
+    """Return a text that is cast to a date or time, spoilt where only one of the engines would read it."""
+    text = text_of(node)
+    if text is not None and re.match(TIME_TEXT, text):
+        return node
+    matches = "regexp_matches" if engine == "duckdb" else "regexp_like"
+    return filled(f"CASE WHEN {matches}(_1, '{TIME_TEXT}') THEN _1 ELSE '?' || _1 END", [node])
