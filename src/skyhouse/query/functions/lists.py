@@ -66,7 +66,7 @@ _MEDIAN = """element_at(transform(array(array_sort(array_compact(_1))), lambda _
     CASE WHEN size(_s) > 0 THEN element_at(transform(
         array(named_struct('a', element_at(_s, CAST((size(_s) + 1) DIV 2 AS INT)),
             'b', element_at(_s, CAST(size(_s) DIV 2 + 1 AS INT)))),
-        lambda _m: CASE WHEN _m.a = _m.b THEN _m.a ELSE _m.a + (_m.b - _m.a) / 2 END), 1) END), 1)
+        lambda _m: _m.a / 2 + _m.b / 2), 1) END), 1)
 """.replace("DIV", "//")
 _VARIANCE = """element_at(transform(array(array_compact(_1)), lambda _s:
     CASE WHEN size(_s) > LEAST_1 THEN element_at(transform(
