@@ -25,6 +25,7 @@ ROWS = st.lists(
     min_size=40,
     max_size=40,
 )
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 QUERY = """
 SELECT list_sum(x) AS sum, list_avg(x) AS avg, list_median(x) AS median, list_stddev(x) AS stddev,
     list_stddev_pop(x) AS stddev_pop, list_min(x) AS min, list_max(x) AS max, list_sort(x) AS sort,
@@ -118,31 +119,30 @@ def agrees(found, due, scale):
     return found == due if isinstance(due, int) else math.isclose(found, due, rel_tol=1e-9, abs_tol=1e-9 * scale)
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(rows=ROWS)
-def test_lists_are_as_numpy_has_them(engine, both_engines, tmp_path, rows):
-    table = pa.table(
-        {
-            "x": pa.array([x for x, _ in rows], pa.list_(pa.float64())),
-            "n": pa.array([n for _, n in rows], pa.list_(pa.int64())),
-        }
-    )
-    tables = Tables(shelve(tmp_path, "t.lists", table))
-    found = both_engines[engine].batches(lower(parse(QUERY), tables, engine)).read_all().to_pylist()
-    for (x, n), row in zip(rows, found, strict=True):
-        longest = max(len(x or []), len(n or []))
-        padded = [(n or []) + [None] * longest, (x or []) + [None] * longest]
-        zipped = [{"n": padded[0][i], "x": padded[1][i]} for i in range(longest)]
-        assert repr(row.pop("zip")) == repr(zipped)
-        due = truth(x, n) if x is not None else dict.fromkeys(row) | whole_truth(n, x)
-        scale = sum(abs(v) for v in x or [] if v is not None and math.isfinite(v))
-        scale *= max([1, *(abs(v) for v in n or [] if v is not None)])
-        wrong = {name: (row[name], due[name]) for name in row if not agrees(row[name], due[name], scale)}
-        assert not wrong, f"{x} {n}"
+def test_lists_are_as_numpy_has_them(engine, both_engines, tmp_path):
+    @settings(max_examples=25 if engine == "duckdb" else 2, deadline=None, suppress_health_check=SLOW)
+    @given(rows=ROWS)
+    def check(rows):
+        x = pa.array([x for x, _ in rows], pa.list_(pa.float64()))
+        n = pa.array([n for _, n in rows], pa.list_(pa.int64()))
+        tables = Tables(shelve(tmp_path, "t.lists", pa.table({"x": x, "n": n})))
+        found = both_engines[engine].batches(lower(parse(QUERY), tables, engine)).read_all().to_pylist()
+        for (x, n), row in zip(rows, found, strict=True):
+            assert_true(x, n, row)
+
+    check()
+
+
+def assert_true(x, n, row):
+    longest = max(len(x or []), len(n or []))
+    padded = [(n or []) + [None] * longest, (x or []) + [None] * longest]
+    zipped = [{"n": padded[0][i], "x": padded[1][i]} for i in range(longest)]
+    assert repr(row.pop("zip")) == repr(zipped)
+    due = truth(x, n) if x is not None else dict.fromkeys(row) | whole_truth(n, x)
+    scale = sum(abs(v) for v in x or [] if v is not None and math.isfinite(v))
+    scale *= max([1, *(abs(v) for v in n or [] if v is not None)])
+    wrong = {name: (row[name], due[name]) for name in row if not agrees(row[name], due[name], scale)}
+    assert not wrong, f"{x} {n}"
 
 
 def test_only_the_leaves_that_are_asked_for_are_read(engine, both_engines, tmp_path):

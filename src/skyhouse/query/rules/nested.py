@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from skyhouse.columns import field_types, item_type
 from skyhouse.query.engines import Engine
-from skyhouse.query.kinds import cast, is_nested, kind, with_kind
+from skyhouse.query.kinds import cast, data_type, is_nested, kind, with_kind
 from skyhouse.query.rules.rule import call_of, constant, filled, firm, hard
 
 __all__ = ["brought", "items", "joins", "literals_of_lists", "nested_orders", "sliced"]
@@ -35,8 +35,9 @@ def _struct(node: exp.Struct, engine: Engine) -> exp.Expr:
         arguments += [exp.Literal.string(name), part.expression]
     if engine == "duckdb":
         return node
+    call = with_kind(call_of("named_struct", *arguments), found)
     # The cast lets fields be NULL: of literals they could not, and then no struct of them either.
-    return hard(call_of("named_struct", *arguments), found)
+    return call if data_type(found) is None else hard(call, found)
 
 
 def brought(node: exp.Expr, wanted: str) -> exp.Expr:
