@@ -239,3 +239,7 @@ SELECT TOP 1 PERCENT objID, r FROM Galaxy ORDER BY r
 SELECT TOP 10 dbo.fGetUrlFitsSpectrum(specObjID) AS url FROM SpecObj
 -- sample: names of spectra
 SELECT TOP 10 'spec-' + right('000' + cast(plate as varchar(4)), 4) + '-' + cast(mjd as varchar(5)) AS [file name] FROM SpecObj
+-- sample: nearest other object by a nested query
+SELECT a.id, b.objid
+FROM MyDB.MyObjs a
+CROSS APPLY (SELECT TOP 1 p.objid FROM PhotoPrimary p WHERE p.run = a.id ORDER BY p.r) b

@@ -80,10 +80,7 @@ def searches(node: exp.Expr) -> exp.Expr:
         items.append(exp.alias_(distance, "distance"))
     query = exp.Select(expressions=items, where=exp.Where(this=inside))
     query.set("from_", exp.From(this=_table(table, found)))
-    if "nearest" in found.name.lower():
-        query.set("order", exp.Order(expressions=[exp.Ordered(this=exp.column("distance"))]))
-        query.set("limit", exp.Limit(expression=exp.Literal.number(1)))
-    return exp.Subquery(this=query, alias=alias)
+    return exp.Subquery(this=_first(query) if "nearest" in found.name.lower() else query, alias=alias)
 
 
 def applied(node: exp.Expr) -> exp.Expr:
@@ -95,13 +92,10 @@ def applied(node: exp.Expr) -> exp.Expr:
     lateral.set("cross_apply", None)
     found = _called(lateral.this)
     if found is None:
-        node.set("side" if outer else "kind", "LEFT" if outer else "CROSS")
-        if outer:
-            node.set("on", exp.true())
-        return node
+        return _joined(node, outer)
     if "nearest" in found.name.lower():
-        problem = f"{found.name} of columns is not read; take the nearby ones and keep the first by row_number()"
-        raise fault(QueryError, problem, found)
+        lateral.set("this", _nearest(node, found, lateral.alias))
+        return _joined(node, outer)
     alias = lateral.alias or "near"
     table, columns, inside, distance = _search(found, alias, found.expressions)
     used = _used(node, alias)
@@ -117,6 +111,35 @@ def applied(node: exp.Expr) -> exp.Expr:
     node.set("side" if outer else "kind", "LEFT" if outer else "INNER")
     node.set("on", inside)
     return node
+
+
+def _joined(join: exp.Expr, outer: bool) -> exp.Expr:
+    """Join what is lateral: to every row, or keeping the rows that have nothing there."""
+    join.set("side" if outer else "kind", "LEFT" if outer else "CROSS")
+    if outer:
+        join.set("on", exp.true())
+    return join
+
+
+def _nearest(join: exp.Expr, found: exp.Anonymous, alias: str) -> exp.Subquery:
+    """Return the query of the nearest object of each row; its names are kept from those of the row."""
+    table, columns, inside, distance = _search(found, "_all", found.expressions)
+    used = _used(join, alias)
+    names = [name for name in columns if used is None or name.lower() in used]
+    renamed = [exp.alias_(exp.column(name), f"_{name}") for name in ("ra", "dec")]
+    every = exp.Select(expressions=[*map(exp.column, names), *renamed])
+    every.set("from_", exp.From(this=_table(table, found)))
+    apart = [] if distance is None else [exp.alias_(distance, "distance")]
+    nearest = exp.Select(expressions=[*map(exp.column, names), *apart])
+    nearest.set("from_", exp.From(this=exp.Subquery(this=every, alias=exp.TableAlias(this=exp.to_identifier("_all")))))
+    nearest.set("where", exp.Where(this=inside))
+    return exp.Subquery(this=_first(nearest))
+
+
+def _first(query: exp.Select) -> exp.Select:
+    query.set("order", exp.Order(expressions=[exp.Ordered(this=exp.column("distance"))]))
+    query.set("limit", exp.Limit(expression=exp.Literal.number(1)))
+    return query
 
 
 def _named(column: exp.Column, value: exp.Expr) -> exp.Expr:

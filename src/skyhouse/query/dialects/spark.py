@@ -138,6 +138,11 @@ def _casts(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _transformed(node: exp.Expr) -> exp.Expr:
+    """Make ``transform(list, x -> ...)``, which has a grammar of its own, a call."""
+    return call("list_transform", node.this, node.expression)
+
+
 def _matches(node: exp.Expr) -> exp.Expr:
     """Make ``a RLIKE b`` a call."""
     return call("regexp_matches", node.this, node.expression)
@@ -183,6 +188,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("views", "the language has UNNEST", (exp.Select,), _views),
     Rewrite("items", "lists are counted from 1 in the language", (exp.Bracket,), _items),
     Rewrite("calls", "functions by the language's names", (exp.Anonymous,), _calls),
+    Rewrite("transformed", "transform is a call like others", (exp.Transform,), _transformed),
     Rewrite("matches", "RLIKE is a function in the language", (exp.RegexpLike,), _matches),
     Rewrite("types", "Spark's types in the language's words", (exp.Cast, exp.TryCast), _types),
     Rewrite("casts", "a cast to an integer cuts, and does not round", (exp.Cast, exp.TryCast), _casts),
