@@ -10,12 +10,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from skyhouse.cli import app
+from skyhouse.errors import InputError
 from skyhouse.query.costs import DUCKDB, SPARK, Prediction, predict
 from skyhouse.query.estimate import Estimate
 from skyhouse.query.reading import Read
-from skyhouse.session.calibrate import fitted
+from skyhouse.session.calibrate import calibrate, fitted
 from skyhouse.session.calibration import Calibration
+from skyhouse.settings import Settings
 
 WORK = Estimate(
     reads=[Read("t", ("a",), files=10, groups=80, bytes=10**9, size=4 * 10**9, rows=10**7, rows_there=10**7)],
@@ -137,3 +141,23 @@ def test_a_rate_is_found_from_what_a_query_takes(rate, engine, rates):
 def test_a_query_faster_than_thought_gives_the_least_rate():
     found = fitted("duckdb", DUCKDB, "join", WORK, 0.0)
     assert 0 < found.join < 1e-9
+
+
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.soak])])
+def test_an_engine_is_measured(calibration, tmp_path, engine):
+    settings = Settings(threads=2, spark_master="local[2]", spark_memory="1g")
+    steps = []
+    found = calibrate(settings, calibration, (engine,), rows=60_000, progress=steps.append)
+    key = {"duckdb": "duckdb", "spark": "spark local[2]"}[engine]
+    assert found.keys() == {key}
+    assert found[key].cores == 2
+    assert all(value > 0 for value in (found[key].query, found[key].scan, found[key].sort, found[key].start))
+    assert Calibration(tmp_path).rates(key) == found[key]
+    assert f"{engine}: sort" in steps
+
+
+def test_the_command_asks_for_a_size(tmp_path):
+    ran = CliRunner().invoke(app, ["calibrate", "--memory", "lots"])
+    assert isinstance(ran.exception, InputError)
+    assert "3TB" in str(ran.exception)
+    assert CliRunner().invoke(app, ["calibrate", "--help"]).exit_code == 0

@@ -59,16 +59,17 @@ def calibrate(
     *,
     cores: int | None = None,
     memory: float | None = None,
+    rows: int = _ROWS,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Rates]:
     """Measure engines and keep the rates; return them by the name that they are kept under.
 
-    `cores` and `memory` (bytes) are a cluster's, where its master does not tell them. It takes less than a minute.
-    Raises what the engines raise, LakeError and OSError where nothing can be written.
+    `cores` and `memory` (bytes) are a cluster's, where its master does not tell them. With the usual number of `rows`
+    it takes less than a minute. Raises what the engines raise, LakeError and OSError where nothing can be written.
     """
     tell = progress or (lambda _: None)
     found = {}
-    with _lake(settings, tell) as lake:
+    with _lake(settings, rows, tell) as lake:
         for engine in engines:
             tell(f"{engine}: starting")
             begun = time.perf_counter()
@@ -118,14 +119,14 @@ def _cores(lake: Lake, engine: Engine, cores: int | None) -> int:
 
 
 @contextlib.contextmanager
-def _lake(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lake]:
-    tell(f"writing {_ROWS:,} random rows")
+def _lake(settings: Settings, rows: int, tell: Callable[[str], None]) -> Iterator[Lake]:
+    tell(f"writing {rows:,} random rows")
     names = ("threads", "memory_limit", "spill_folder", "spark_master", "spark_memory", "spark_conf")
     given = {name: getattr(settings, name) for name in names}
     folder = tempfile.TemporaryDirectory(prefix="skyhouse-calibrate-")
     with folder as path, open_lake(Path(path) / "lake", **given) as lake:
         _write(lake, "c.small", _SMALL)
-        _write(lake, "c.big", _ROWS)
+        _write(lake, "c.big", rows)
         yield lake
 
 
