@@ -157,6 +157,26 @@ def test_rows_are_added_by_position_or_by_name(lake):
     assert lake.registry.table("sky.stars").columns == STARS
 
 
+def test_values_are_rows(lake):
+    statement = "INSERT INTO sky.stars (name, id, mag) VALUES ('x;', 10, 2), (NULL, 11, 2.5), ('z', 12, NULL);"
+    assert rows(lake, statement) == [("sky.stars", 3, 2)]
+    assert rows(lake, "SELECT id, ra, mag, name FROM sky.stars WHERE id >= 10 ORDER BY id") == [
+        (10, None, 2.0, "x;"), (11, None, 2.5, None), (12, None, None, "z")]  # fmt: skip
+
+
+@pytest.mark.spark
+def test_spark_writes_the_same_table(lake):
+    query = "SELECT id, ra, mag, name, id * 2 AS twice FROM sky.stars ORDER BY id"
+    for engine in ("duckdb", "spark"):
+        lake.sql(f"CREATE TABLE my.{engine} AS {query}", engine=engine)
+        lake.sql(f"INSERT INTO my.{engine} (id, name) VALUES (9, 'nine')", engine=engine)
+    made = [lake.registry.table(f"my.{engine}") for engine in ("duckdb", "spark")]
+    assert made[0].columns == made[1].columns
+    assert made[0].definition.sort == made[1].definition.sort == ("id",)
+    found = [repr(rows(lake, f"SELECT * FROM my.{engine} ORDER BY id")) for engine in ("duckdb", "spark")]
+    assert found[0] == found[1]
+
+
 def test_a_table_may_be_put_into_itself(lake):
     for n in (6, 12, 24):
         lake.sql("INSERT INTO sky.stars SELECT id + (SELECT max(id) FROM sky.stars), ra, mag, name FROM sky.stars")
