@@ -345,6 +345,32 @@ def test_conditions_of_joins(lake, postgres_server, text, table, asked):
     assert found == rows(lake, f"SELECT g.id {inside} ORDER BY 1")
 
 
+# Clauses in which a condition or a limit must not reach further than it may.
+CLAUSES = [
+    "SELECT g.id, u.e FROM pg.kinds AS k, UNNEST(k.ints) AS u(e), pg.galaxies AS g WHERE k.k = 1 AND good ORDER BY 1, 2",
+    "SELECT k.k, u.e FROM pg.kinds AS k, UNNEST(k.ints) AS u(e) ORDER BY k.k, u.e LIMIT 2",
+    "SELECT DISTINCT ON (k) k, id FROM pg.big AS b WHERE b.id > 4 ORDER BY k, id LIMIT 3",
+    "SELECT g.id, (SELECT max(b.id) FROM pg.big AS b WHERE b.k = n AND b.id > 3) AS m FROM pg.galaxies AS g ORDER BY 1",
+    "SELECT k, count(*) AS n FROM pg.big AS b WHERE k < 4 GROUP BY ROLLUP(k) ORDER BY k, n LIMIT 3",
+    "SELECT g.p FROM pg.galaxies AS g(p, q) WHERE g.p > 3 AND q LIKE '1%' ORDER BY 1",
+    "SELECT id FROM pg.big AS b TABLESAMPLE 1 PERCENT WHERE k = 1 ORDER BY id",
+    "SELECT id FROM pg.galaxies AS g WHERE n IN (SELECT k FROM pg.big AS b WHERE b.id > 10) AND id < 3 ORDER BY id",
+    "SELECT id FROM pg.galaxies AS g WHERE good QUALIFY row_number() OVER (ORDER BY id DESC) < 3 ORDER BY 1 LIMIT 2",
+    "SELECT g.id FROM pg.galaxies AS g LEFT JOIN pg.big AS b USING (id) WHERE id > 3 AND b.k IS NULL ORDER BY 1",
+    "SELECT count(*) AS n FROM pg.galaxies AS g FULL JOIN pg.big AS b USING (id) WHERE id > 3",
+    """WITH RECURSIVE r AS (
+        SELECT b.id FROM pg.big AS b WHERE b.id = 1
+        UNION ALL SELECT b.id FROM r JOIN pg.big AS b ON b.id = r.id + 1 WHERE b.id < 8
+    ) SELECT id FROM r ORDER BY id""",
+]
+
+
+@pytest.mark.parametrize("text", CLAUSES)
+def test_other_clauses(lake, text):
+    inside = re.sub(r"pg\.(galaxies|big|kinds) AS ([gbk])", r"(SELECT * FROM pg.\1) AS \2", text)
+    assert rows(lake, text) == rows(lake, inside)
+
+
 def test_random_conditions_never_lose_a_row(lake):
     from hypothesis import given, settings
     from hypothesis import strategies as st
