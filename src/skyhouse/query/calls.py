@@ -10,7 +10,7 @@ from skyhouse.errors import QueryError, UnknownFunction, did_you_mean
 from skyhouse.query.clause import Clause, shown, word
 from skyhouse.query.functions import FUNCTIONS, HINTS, Function
 from skyhouse.query.functions.function import Given
-from skyhouse.query.kinds import INTEGERS, cast, family, kind, with_kind
+from skyhouse.query.kinds import INTEGERS, cast, family, is_nested, kind, with_kind
 from skyhouse.query.list_calls import list_call
 from skyhouse.query.parse import fault
 from skyhouse.query.patterns import java_pattern, java_replacement
@@ -24,6 +24,9 @@ _BROUGHT = {"double": "float64", "integer": "int64", "timestamp": "timestamp"}
 _WRITTEN = ("word", "pattern", "replacement")
 
 __all__ = ["called", "filtered", "over_clause", "power", "windowed"]
+
+# Spark takes NULLs inside lists and structs for least, the language for greatest.
+_OF_ORDER = frozenset({"min", "max", "greatest", "least"})
 
 
 def power(checked: Expressions, node: exp.Pow) -> str:
@@ -149,6 +152,9 @@ def _result(checked: Expressions, arguments: list[exp.Expr], function: Function)
 
 def _fits(node: exp.Expr, asked: str, function: Function) -> None:
     found = kind(node)
+    if function.name in _OF_ORDER and is_nested(found):
+        problem = f"{function.name} takes no lists and structs; order by {shown(node)} and take the first row"
+        raise fault(QueryError, problem, node)
     if asked == "constant":
         number = node.this if isinstance(node, exp.Neg) else node
         if not isinstance(number, exp.Literal) or number.is_string:
