@@ -347,7 +347,7 @@ def test_conditions_of_joins(lake, postgres_server, text, table, asked):
 
 # Clauses in which a condition or a limit must not reach further than it may.
 CLAUSES = [
-    "SELECT g.id, u.e FROM pg.kinds AS k, UNNEST(k.ints) AS u(e), pg.galaxies AS g WHERE k.k = 1 AND good ORDER BY 1, 2",
+    "SELECT g.id, u.e FROM pg.kinds AS k, UNNEST(ints) AS u(e), pg.galaxies AS g WHERE k.k = 1 AND good ORDER BY 1, 2",
     "SELECT k.k, u.e FROM pg.kinds AS k, UNNEST(k.ints) AS u(e) ORDER BY k.k, u.e LIMIT 2",
     "SELECT DISTINCT ON (k) k, id FROM pg.big AS b WHERE b.id > 4 ORDER BY k, id LIMIT 3",
     "SELECT g.id, (SELECT max(b.id) FROM pg.big AS b WHERE b.k = n AND b.id > 3) AS m FROM pg.galaxies AS g ORDER BY 1",
