@@ -111,7 +111,7 @@ def _arguments(checked: Expressions, node: exp.Anonymous, function: Function) ->
         if not function.distinct or len(first.expressions) != 1 or len(node.expressions) > 1:
             raise fault(QueryError, f"{function.name}(DISTINCT ...) is not part of the language", node)
         over = node.parent.parent if isinstance(node.parent, exp.Filter) else node.parent
-        if isinstance(over, exp.Window):
+        if isinstance(over, exp.Window) and function.name != "count":
             raise fault(QueryError, f"{function.name}(DISTINCT ...) OVER is not part of the language", node)
         holder = first
     count, most = len(holder.expressions), function.most

@@ -74,8 +74,7 @@ def _writer(engine: Engine) -> type[Writer]:
 
 def lowered(tree: exp.Expr, engine: Engine, rules: Sequence[Rule] | None = None) -> exp.Expr:
     """Put a resolved tree through the rules (all of them), from the inside out; the tree is used up."""
-    if engine == "spark":
-        reshape(tree)
+    reshape(tree, engine)
     mark_positive(tree)
     fix_moment(tree)
     steps: dict[type[exp.Expr], list[Step]] = {}

@@ -6,6 +6,7 @@ place also gets the text it came from, so that an error found later can point in
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -42,6 +43,7 @@ MAX_TOKENS = 60_000
 MAX_DEPTH = 32
 
 _HOUSE = spoken("sql")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _QUOTES = ("'", '"', "`")
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _STARTS = {TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES}
@@ -141,6 +143,11 @@ def _parsed(whole: str, shown: str, language: Spoken, shift: int, *, alone: bool
     """Parse a text, `shift` lines of which stand before the one that errors show."""
     if len(whole) > MAX_LENGTH:
         raise QueryError(f"the query has {len(whole):,} characters; at most {MAX_LENGTH:,} are read")
+    if (strange := _NO_TEXT.search(shown)) is not None:
+        place, name = strange.start(), "a NUL" if strange[0] == "\0" else "half a character"
+        clean = _NO_TEXT.sub(" ", shown)
+        before = clean[:place].rpartition("\n")[2]
+        raise QueryError(f"{name} cannot stand in a query", clean, clean.count("\n", 0, place) + 1, len(before) + 1)
     tokens = _tokens(whole, language.reader, shown)
     _bounded(tokens, shown, shift)
     if alone:

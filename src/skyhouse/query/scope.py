@@ -206,7 +206,7 @@ class Scope:
         low = node.name.lower()
         if node.table:
             source = self._qualifier(node)
-            if source is None:
+            if source is None or source.hidden:
                 return None
             column = source.columns.get(low)
             if column is None:

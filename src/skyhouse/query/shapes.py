@@ -1,8 +1,9 @@
-"""Whole SELECTs in another shape, where Spark lacks the one that they have; done before the rules of `lower`.
+"""Whole SELECTs in another shape, where an engine lacks the one that they have; done before the rules of `lower`.
 
 - A SELECT of groups becomes two where its results need more than groups: QUALIFY, a query that looks at a key, IN of a
   query. The inner one has the keys and aggregates, the outer one all else.
 - The grand total of GROUPING SETS, ROLLUP and CUBE is a row even where there are no rows: Spark leaves it out.
+- An ASOF JOIN is a window on the one engine, a query for each row on the other (see `asof`).
 - IN of a query is told apart as true, false and unknown, where it matters: Spark takes unknown for false.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from skyhouse.query.asof import nearest
+from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import data_type, kind, with_kind
 from skyhouse.query.membership import three_valued
 
@@ -19,19 +22,47 @@ _GROUPS = "_groups"
 _AROUND = ("having", "qualify", "order", "windows", "distinct", "limit", "offset")
 
 
-def reshape(tree: exp.Expr) -> None:
-    """Change a resolved tree, in place, into one that Spark runs as it is meant."""
-    for select in reversed(list(tree.find_all(exp.Select))):
-        if _needs_two(select):
+def reshape(tree: exp.Expr, engine: Engine) -> None:
+    """Change a resolved tree, in place, into one that the engine runs as it is meant."""
+    found: list[exp.Expr] = [node for node in tree.walk() if isinstance(node, (exp.Select, exp.Join))]
+    for join in found:
+        if isinstance(join, exp.Join) and join.method == "ASOF":
+            nearest(join, engine)
+    if engine != "spark":
+        return
+    for select in reversed(found):
+        if isinstance(select, exp.Select) and _needs_two(select):
             _split(select)
-    for node in list(tree.find_all(exp.In)):
-        if node.args.get("query") is not None and not isinstance(node.this, exp.Tuple) and not _is_filter(node):
+    for node in list(tree.find_all(exp.In, exp.Anonymous, exp.Window)):
+        _reshaped(node)
+
+
+def _reshaped(node: exp.Expr) -> None:
+    if isinstance(node, exp.In):
+        if node.args.get("query") is not None and not _is_filter(node):
             node.replace(three_valued(node))
-    for call in list(tree.find_all(exp.Anonymous)):
-        if call.meta.get("stop"):
-            call.set("this", "raise_error")
-        if call.name.lower() == "grouping" and len(call.expressions) > 1:
-            call.replace(_bits(call))
+    elif isinstance(node, exp.Window):
+        if (call := node.find(exp.Anonymous)) is not None and node.this in (call, call.parent):
+            _distinct(node, call)
+    elif isinstance(node, exp.Anonymous):
+        if node.meta.get("stop"):
+            node.set("this", "raise_error")
+        elif node.name.lower() == "grouping" and len(node.expressions) > 1:
+            node.replace(_bits(node))
+
+
+def _distinct(window: exp.Window, call: exp.Anonymous) -> None:
+    """Write count(DISTINCT x) OVER as the size of a set."""
+    if not call.expressions or not isinstance(call.expressions[0], exp.Distinct):
+        return
+    value = call.expressions[0].expressions[0]
+    if isinstance(window.this, exp.Filter):
+        branch = exp.If(this=window.this.expression.this, true=value)
+        value = with_kind(exp.Case(ifs=[with_kind(branch, kind(value))]), kind(value))
+    over = window.copy()
+    over.set("this", exp.Anonymous(this="collect_set", expressions=[value]))
+    size = exp.Anonymous(this="size", expressions=[over])
+    window.replace(with_kind(exp.Cast(this=size, to=data_type("int64")), "int64"))
 
 
 def _needs_two(select: exp.Select) -> bool:

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from skyhouse.columns import Column
 from skyhouse.errors import QueryError, UnknownTable, did_you_mean
+from skyhouse.query.asof import check_asof
 from skyhouse.query.clause import CLAUSES, only
 from skyhouse.query.expressions import Expressions
 from skyhouse.query.kinds import cast, with_kind
@@ -69,15 +70,7 @@ class Sources:
         if kind in ("SEMI", "ANTI") and side == "RIGHT":
             raise fault(QueryError, f"RIGHT {kind} JOIN is not part of the language; turn the sides round", join.this)
         source = self.source(join.this, scope)
-        using = join.args.get("using") or []
-        if method == "NATURAL":
-            using = [exp.to_identifier(name) for name in scope.shared(source)]
-            if not using:
-                problem = f"NATURAL JOIN: {source.title} has no column of the tables before it; write ON or CROSS JOIN"
-                raise fault(QueryError, problem, join.this)
-            join.set("method", None)
-        elif method:
-            raise fault(QueryError, f"{method} JOIN is not part of the language", join.this)
+        using = self._using(join, method, source, scope)
         conditions = [scope.merge(source, name, side) for name in using]
         scope.add(source, join.this)
         if conditions:
@@ -90,9 +83,29 @@ class Sources:
             Expressions(scope, self.ask).condition(join, "ON", "on")
         elif kind == "":
             join.set("kind", "CROSS")
+        if method == "ASOF":
+            check_asof(join, source)
         if kind in ("SEMI", "ANTI"):
             source.hidden = True
             join.set("side", "LEFT")
+
+    @staticmethod
+    def _using(join: exp.Join, method: str, source: Source, scope: Scope) -> list[exp.Expr]:
+        """Return the columns of USING; those that both sides have are a NATURAL JOIN's."""
+        using: list[exp.Expr] = join.args.get("using") or []
+        if method == "NATURAL":
+            join.set("method", None)
+            shared: list[exp.Expr] = [exp.to_identifier(name) for name in scope.shared(source)]
+            if shared:
+                return shared
+            problem = f"NATURAL JOIN: {source.title} has no column of the tables before it; write ON or CROSS JOIN"
+            raise fault(QueryError, problem, join.this)
+        if method == "ASOF" and using:
+            problem = "ASOF JOIN takes ON, not USING: ON a.key = b.key AND a.time >= b.time"
+            raise fault(QueryError, problem, join.this)
+        if method not in ("", "ASOF"):
+            raise fault(QueryError, f"{method} JOIN is not part of the language", join.this)
+        return using
 
 
 Handler = Callable[[Sources, exp.Expr, Scope], Source]
