@@ -33,7 +33,7 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 def slow_square(number):
-    time.sleep(0.5)
+    time.sleep(0.3)
     return number * number
 
 if __name__ == "__main__":
@@ -57,12 +57,12 @@ if __name__ == "__main__":
             if (job.progress().fraction or 0) > 0.2:
                 return say(midway=job.progress().fraction)
     threading.Thread(target=watch).start()
-    slow = "sha2(repeat(CAST(x AS STRING), 2000), 512) <> ''"
+    slow = "sha2(repeat(CAST(x AS STRING), 300), 512) <> ''"
     found = ask(f"SELECT k, count(*) AS n, sum(x) AS s FROM `t.big` WHERE {slow} GROUP BY k ORDER BY k", job)
     done.set()
     say(answer=found)
     sys.stdin.readline()
-    for number, outcome in enumerate(SparkRunner(engine).run(slow_square, range(40))):
+    for number, outcome in enumerate(SparkRunner(engine).run(slow_square, range(24))):
         say(task=outcome.task, value=outcome.value, error=str(outcome.error or ""))
     say(end=True)
     engine.close()
@@ -172,7 +172,7 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(cluster, tmp_path):
         cluster.kill(second)
         while "task" in (said := next(says)):
             outcomes.append(said)
-        assert sorted(o["task"] for o in outcomes) == list(range(40))
+        assert sorted(o["task"] for o in outcomes) == list(range(24))
         assert all(o["value"] == o["task"] ** 2 and not o["error"] for o in outcomes)
         assert driver.wait(60) == 0
     finally:
