@@ -82,8 +82,7 @@ PROBES = [
     "SELECT grp, count(*) AS n FROM t WHERE id > 100 GROUP BY ROLLUP (grp)",
     "SELECT grp, b, count(*) AS n FROM t GROUP BY grp, ROLLUP (b) ORDER BY grp, b, n",
     "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 7) SELECT n FROM r ORDER BY n",
-    "WITH RECURSIVE r(n, m) AS (SELECT id, i FROM t WHERE id = 1 UNION ALL SELECT t.id, t.i FROM r JOIN t ON t.id = r.n"
-    " + 1) SELECT n, m FROM r ORDER BY n",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT id FROM r JOIN t ON id = n + 1) SELECT n FROM r ORDER BY n",
     "VALUES (1, 'a'), (2, NULL) ORDER BY 1",
     "SELECT v.a, v.b FROM (VALUES (1, 'x'), (NULL, 'y')) AS v(a, b) ORDER BY a",
     "SELECT q.one FROM t AS q(one) ORDER BY one",
