@@ -26,7 +26,11 @@ pytestmark = pytest.mark.spark
 
 ODD = [math.nan, math.inf, -math.inf, -0.0, 0.0]
 TEXTS = ["", "a", "B", "M 31", "α Cen", "Å", "🔭", "%", "_x", "it's", " pad "]
-COLUMNS = {"id": "int", "a": "int", "b": "int", "k": "text", "x": "exact", "f": "exact", "ok": "bool", "d": "date"}
+COLUMNS = {
+    "id": "int", "a": "int", "b": "int", "k": "text", "x": "exact", "f": "exact", "ok": "bool",
+    "d": "date", "ts": "timestamp", "lc.mjd": "list", "lc.mag": "list",
+}  # fmt: skip
+LIGHT_CURVE = pa.struct({"mjd": pa.list_(pa.float64()), "mag": pa.list_(pa.float32())})
 
 
 def rows(seed, count, keys):
@@ -39,6 +43,15 @@ def rows(seed, count, keys):
     def number():
         return luck.choice(ODD) if luck.random() < 0.2 else luck.randint(-400, 400) / 4
 
+    def light_curve():
+        epochs = luck.randint(0, 4)
+        return some(
+            {"mjd": [some(number()) for _ in range(epochs)], "mag": some([some(number()) for _ in range(epochs)])}
+        )
+
+    def moment():
+        return dt.datetime(1999, 12, 31, 23) + dt.timedelta(seconds=luck.randint(-(10**7), 10**7) / 4)
+
     return pa.table(
         {
             "id": pa.array(range(count), "int64"),
@@ -49,6 +62,8 @@ def rows(seed, count, keys):
             "f": pa.array([some(number()) for _ in range(count)], "float32"),
             "ok": pa.array([some(luck.random() < 0.5) for _ in range(count)], "bool"),
             "d": pa.array([some(christmas + dt.timedelta(luck.randint(0, 99))) for _ in range(count)], "date32"),
+            "ts": pa.array([some(moment()) for _ in range(count)], pa.timestamp("us")),
+            "lc": pa.array([light_curve() for _ in range(count)], LIGHT_CURVE),
         }
     )
 
@@ -75,27 +90,38 @@ def generated_tables(tmp_path_factory):
 
 # -- the grammar ---------------------------------------------------------------------------------------------------
 
-KINDS = {"double": "exact", "number": "exact", "integer": "int", "string": "text", "bool": "bool", "same": "exact"}
-# Their results depend on the order of rows, on the moment, or are approximate by their nature.
-LEFT_OUT = {"any_value", "first", "last", "array_agg", "string_agg", "list", "now", "current_date", "current_timestamp"}
+KINDS = {
+    "double": "exact", "number": "exact", "integer": "int", "string": "text", "bool": "bool", "same": "exact",
+    "any": "exact", "time": "timestamp", "timestamp": "timestamp", "list": "list", "numbers": "list", "item": "exact",
+}  # fmt: skip
+RESULTS = {
+    "float64": "float", "int64": "int", "string": "text", "bool": "bool", "date": "date", "timestamp": "timestamp",
+    "list": "list", "item": "exact", "sum": "exact",
+}  # fmt: skip
+WRITTEN = {
+    "constant": ("1", "2", "0.5"),
+    "fraction": ("0.25", "0.5", "0.9", "0", "1"),
+    "direction": ("'asc'", "'desc'"),
+    "lambda": ("v -> v > 0.25", "v -> v IS NOT NULL", "v -> v / 0 IS NULL", "v -> v BETWEEN -50 AND 50"),
+}
+# Their results depend on the order of rows or on the moment; polygons have to be convex.
+LEFT_OUT = {"any_value", "array_agg", "string_agg", "listagg", "in_polygon", "in_box", "in_cone", "list_reduce"}
 
 
-def usable(group):
+def usable(*groups):
+    """Return the functions of the groups that arguments can be drawn for, by the kind of their results."""
     found = {}
     for function in FUNCTIONS.values():
-        arguments = [a for a in function.arguments if a != "..."]
-        known = all(a in KINDS or a == "constant" for a in arguments)
-        result = {"float64": "float", "int64": "int", "string": "text", "bool": "bool"}.get(function.result)
-        if function.result in ("first", "same"):
-            result = KINDS.get(arguments[0]) if arguments else None
-        exactly = function.name not in LEFT_OUT and not getattr(function, "approximate", False)
-        if function.group in group and known and result and exactly:
+        asked = [a for a in function.arguments if a != "..."]
+        result = KINDS.get(asked[0]) if function.result in ("first", "same") and asked else RESULTS.get(function.result)
+        exactly = function.name not in LEFT_OUT and not function.approximate and asked
+        if function.group in groups and result and exactly and all(a in KINDS or a in WRITTEN for a in asked):
             found.setdefault(result, []).append(function)
     return found
 
 
-SCALARS = usable({"math", "choice", "string"})
-AGGREGATES = usable({"aggregate"})
+SCALARS = usable("math", "choice", "string", "bit", "list", "sky", "time")
+AGGREGATES = usable("aggregate")
 
 
 @dataclass
@@ -124,6 +150,10 @@ class Grammar:
             return "'" + self.pick(*TEXTS).replace("'", "''") + "'"
         if kind == "date":
             return self.pick("DATE '2000-01-01'", "DATE '2000-02-29'")
+        if kind == "timestamp":
+            return self.pick("TIMESTAMP '2000-01-01 00:00:00'", "TIMESTAMP '1999-12-31 23:59:59.75'", "NULL::timestamp")
+        if kind == "list":
+            return self.pick("[0.25, NULL, -1.5]", "[1e3]", "[0.5, 0.5, 2]", "[0.75][2:]")
         return self.pick("TRUE", "FALSE", "NULL")
 
     def of(self, kind, depth=2):
@@ -132,12 +162,19 @@ class Grammar:
             return self.column(kind) if self.chance(75) else self.literal(kind)
         make = {
             "int": self.integer, "exact": self.exact, "float": self.rounded,
-            "text": self.text, "bool": self.condition, "date": self.column_of_date,
-        }[kind]  # fmt: skip
-        return make(depth - 1)
+            "text": self.text, "bool": self.condition, "list": self.list,
+        }.get(kind)  # fmt: skip
+        return make(depth - 1) if make else self.any_call(kind, depth - 1)
 
-    def column_of_date(self, _depth):
-        return self.column("date")
+    def any_call(self, kind, depth):
+        return self.call(self.pick(*SCALARS[kind]), depth) if kind in SCALARS else self.column(kind)
+
+    def list(self, depth):
+        if self.chance(30):
+            return f"list_transform({self.of('list', depth)}, v -> {self.pick('v * 2', 'v + 0.25', '-v', 'abs(v)')})"
+        if self.chance(30):
+            return f"{self.column('list')}[{self.of('int', 0)}:{self.of('int', 0)}]"
+        return self.any_call("list", depth)
 
     def either(self, kind, depth):
         a, b = self.of(kind, depth), self.of(kind, depth)
@@ -149,7 +186,9 @@ class Grammar:
 
     def integer(self, depth):
         a, b = self.of("int", depth), self.of("int", depth)
-        sign = self.pick("+", "-", "*", "//", "%", "&", "|", "either", "length", "abs")
+        sign = self.pick("+", "-", "*", "//", "%", "&", "|", "either", "length", "abs", "call")
+        if sign == "call":
+            return self.any_call("int", depth)
         if sign == "either":
             return self.either("int", depth)
         if sign == "length":
@@ -158,7 +197,11 @@ class Grammar:
 
     def exact(self, depth):
         a, b = self.of("exact", depth), self.of(self.pick("exact", "int"), depth)
-        sign = self.pick("+", "-", "*", "either", "one")
+        sign = self.pick("+", "-", "*", "either", "one", "call", "item")
+        if sign == "call":
+            return self.any_call("exact", depth)
+        if sign == "item":
+            return f"{self.column('list')}[{self.of('int', 0)}]"
         if sign == "either":
             return self.either("exact", depth)
         if sign == "one":
@@ -182,13 +225,13 @@ class Grammar:
         listed = [a for a in function.arguments if a != "..."]
         left_out = self.draw(st.integers(0, function.optional)) if function.optional else 0
         arguments = [
-            self.pick("1", "2", "0.5") if a == "constant" else self.of(KINDS[a], depth)
+            self.pick(*WRITTEN[a]) if a in WRITTEN else self.of(KINDS[a], depth)
             for a in listed[: len(listed) - left_out]
         ]
         return f"{function.name}({', '.join(arguments)})"
 
     def condition(self, depth):
-        kind = self.pick("int", "exact", "text", "date")
+        kind = self.pick("int", "exact", "text", "date", "timestamp")
         a, b = self.of(kind, depth), self.of(kind, depth)
         sign = self.pick("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
         options = [f"{a} {sign} {b}", f"{a} IS NULL", f"{a} IS NOT NULL", f"{a} BETWEEN {b} AND {self.of(kind, 0)}"]
@@ -241,6 +284,10 @@ def sources(draw, depth):
     columns = {f"s.{name}": kind for name, kind in COLUMNS.items()}
     if grammar.chance(55):
         return f"FROM {first} AS s", columns
+    if grammar.chance(25):
+        how = grammar.pick("CROSS JOIN UNNEST(s.lc.mjd, s.lc.mag) AS u(t, m)", "CROSS JOIN UNNEST(s.lc.mag) AS u(m)")
+        unnested = {"u.m": "exact"} | ({"u.t": "exact"} if "u(t" in how else {})
+        return f"FROM {first} AS s {how}", columns | unnested
     second = grammar.pick("g.stars", "g.visits", "g.visits", "g.nothing")
     both = columns | {f"v.{name}": kind for name, kind in COLUMNS.items()}
     how = grammar.pick("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN")
@@ -251,10 +298,8 @@ def sources(draw, depth):
 
 
 def items(grammar, most=4):
-    kinds = grammar.draw(
-        st.lists(st.sampled_from(["int", "exact", "float", "text", "bool"]), min_size=1, max_size=most)
-    )
-    return [(grammar.of(kind), kind) for kind in kinds]
+    kinds = st.sampled_from(["int", "exact", "float", "text", "bool", "date", "timestamp", "list"])
+    return [(grammar.of(kind), kind) for kind in grammar.draw(st.lists(kinds, min_size=1, max_size=most))]
 
 
 def select(named, rest, word="SELECT"):
@@ -283,8 +328,9 @@ def grouped(grammar, rest):
     having = (
         f" HAVING count(*) {grammar.pick('>', '<=', '=')} {grammar.pick('1', '2', '3')}" if grammar.chance(30) else ""
     )
-    places = ", ".join(str(n + 1) for n in range(len(keys)))
-    return select(keys + results, f"{rest} GROUP BY {places}{having}")
+    listed = ", ".join(text for text, _ in keys)
+    by = grammar.pick("{}", "{}", "{}", "ROLLUP ({})", "CUBE ({})").format(listed)
+    return select(keys + results, f"{rest} GROUP BY {by}{having}")
 
 
 def whole(grammar, rest):
@@ -318,6 +364,8 @@ def sets(grammar, rest):
 
 
 def cell(value, kind):
+    if isinstance(value, list):
+        return str([cell(item, "float") for item in value])
     if not isinstance(value, float):
         return repr(value)
     if math.isnan(value) or math.isinf(value):
@@ -327,6 +375,8 @@ def cell(value, kind):
 
 
 def near(a, b):
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(near, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
     return type(a) is type(b) and a == b
@@ -349,7 +399,7 @@ def check(sketch, engines, tables):
     assert duck.schema.equals(spark.schema)
     kinds = list(sketch.columns.values())
     # What was computed exactly tells the rows apart; what was rounded, only in the end.
-    first = sorted(range(len(kinds)), key=lambda n: kinds[n] == "float")
+    first = sorted(range(len(kinds)), key=lambda n: kinds[n] in ("float", "list"))
     both = [
         sorted(
             (tuple(row.values()) for row in table.to_pylist()), key=lambda row: [cell(row[n], kinds[n]) for n in first]
