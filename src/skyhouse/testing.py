@@ -162,6 +162,15 @@ class EngineContract:
         )
         assert engine.batches(half).read_all().to_pylist() == [{"s": 3.0}]
 
+    def test_nan_is_found_where_the_files_extremes_pass_over_it(self, engine: SqlEngine, tmp_path: Path) -> None:
+        rows = pa.table({"x": [1.0, math.nan, 3.0], "f": pa.array([1.0, math.nan, 3.0], "float32")})
+        written = shelve(tmp_path, "t.foreign", rows)
+        relation = replace(written, parts=(replace(written.parts[0], foreign=True),))
+        name = self.quoted("t.foreign")
+        for column in ("x", "f"):
+            above, below = (f"(SELECT count(*) FROM {name} WHERE {column} {sign} 40)" for sign in "><")
+            assert self.ask(engine, f"SELECT {above} AS a, {below} AS b", relation).to_pylist() == [{"a": 1, "b": 2}]
+
     def test_names_and_paths_may_be_odd(self, engine: SqlEngine, tmp_path: Path) -> None:
         folder = tmp_path / "a [1] *?{b} %20 'é' \\ #"
         folder.mkdir()

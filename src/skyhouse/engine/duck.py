@@ -17,7 +17,7 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 
-from skyhouse.columns import field_types, item_type
+from skyhouse.columns import Column, field_types, item_type
 from skyhouse.engine.base import Job
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
@@ -208,12 +208,20 @@ def view_sql(scan: Scan) -> str:
     held = {column.name: column for column in reversed(scan.relation.columns)}
     wanted = [held[name] for name in scan.columns] or [first.columns[0]]
     origin = {name: number for number in reversed(range(len(scan.parts))) for name in scan.parts[number].names}
-    selected = ", ".join(f"p{origin[c.name]}.{_quoted(c.name)}" for c in wanted)
+    selected = ", ".join(_selected(f"p{origin[c.name]}", c, scan.parts[origin[c.name]].foreign) for c in wanted)
     key = ", ".join(_quoted(name) for name in scan.relation.join_key)
     source = f"{_source(first)} AS p0"
     for number, part in enumerate(others, 1):
         source += f" LEFT JOIN {_source(part)} AS p{number} USING ({key})"
     return f"CREATE TEMP VIEW {_quoted(scan.name)} AS SELECT {selected} FROM {source}"
+
+
+def _selected(source: str, column: Column, foreign: bool) -> str:
+    """Return a column of the view; of foreign files a float in an expression whose extremes DuckDB does not know."""
+    name = _quoted(column.name)
+    if foreign and column.type in ("float32", "float64"):
+        return f"if({source}.{name} IS NULL, NULL, {source}.{name}) AS {name}"
+    return f"{source}.{name}"
 
 
 def _source(part: Part) -> str:

@@ -66,5 +66,5 @@ class Fetched:
         if scan.request is None:
             return scan
         columns = tuple(column for column in scan.relation.columns if column.name in scan.request.columns)
-        part = Part(columns, (str(self._files[scan.name]),))
+        part = Part(columns, (str(self._files[scan.name]),), foreign=True)
         return replace(scan, relation=Relation(scan.name, (part,), rows=scan.relation.rows))

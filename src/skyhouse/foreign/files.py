@@ -144,7 +144,9 @@ class FileTable:
             raise FormatError(target, f"has no columns that a table can have ({'; '.join(notes) or 'none at all'})")
         columns = columns_of(schema)
         version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
-        relation = Relation(name, (Part(columns, tuple(files), ragged),), version=version, rows=rows, attached=target)
+        relation = Relation(
+            name, (Part(columns, tuple(files), ragged, foreign=True),), version=version, rows=rows, attached=target
+        )
         return _Found(stamps, relation, AttachedTable(name, columns, rows, sum(s[1] for s in stamps), target, notes))
 
 

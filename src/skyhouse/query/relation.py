@@ -19,12 +19,14 @@ __all__ = ["Part", "Relation", "Scan", "Statement", "Tables"]
 class Part:
     """Parquet files that hold the same columns; `files` are absolute paths, sorted as the table is.
 
-    Of a `ragged` part some files may lack a column, or hold it in a narrower type of number.
+    Of a `ragged` part some files may lack a column, or hold it in a narrower type of number. The files of a `foreign`
+    one were written by others: the extremes in them may pass over NaN, and no engine may skip rows of floats by them.
     """
 
     columns: tuple[Column, ...]
     files: tuple[str, ...]
     ragged: bool = False
+    foreign: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skyhouse.columns import Column, field_types, item_type
@@ -84,13 +84,19 @@ class Views:
         return frame
 
 
-def _read(session: SparkSession, part: Part, columns: Iterable[Column]) -> DataFrame:
+def _read(session: SparkSession, part: Part, columns: Sequence[Column]) -> DataFrame:
     from pyspark.sql.types import StructType
 
     schema = StructType.fromJson(_json_fields((column.name, column.type) for column in columns))
     if not part.files:
         return session.createDataFrame([], schema)
-    return session.read.schema(schema).parquet(*(re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in part.files))
+    frame = session.read.schema(schema).parquet(*(re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in part.files))
+    if not part.foreign:
+        return frame
+    # Of a float in an expression Spark does not compare the files' extremes, which may pass over NaN.
+    floats = {column.name for column in columns if column.type in ("float32", "float64")}
+    named = {name: _quoted(name) for name in frame.columns}
+    return frame.selectExpr(*(f"nanvl({q}, {q}) AS {q}" if name in floats else q for name, q in named.items()))
 
 
 def _json_type(name: str) -> Any:
