@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIALECTS",
+    "MAX_CHAIN",
     "MAX_DEPTH",
     "MAX_LENGTH",
     "MAX_TOKENS",
@@ -41,12 +42,14 @@ __all__ = [
 MAX_LENGTH = 1_000_000
 MAX_TOKENS = 60_000
 MAX_DEPTH = 32
+MAX_CHAIN = 200
 
 _HOUSE = spoken("sql")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _QUOTES = ("'", '"', "`")
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _STARTS = {TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.VALUES}
+_LINKS = (exp.Binary, exp.Cast, exp.SetOperation)
 _ONLY = "only SELECT, set operations and WITH may be asked here"
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
 
@@ -169,14 +172,29 @@ def _parsed(whole: str, shown: str, language: Spoken, shift: int, *, alone: bool
     except SqlglotError as error:
         raise QueryError(str(error)) from error
     for tree in trees:
-        for node in tree.walk():
-            meta = dict(node._meta or {})  # noqa: SLF001 - asking for .meta would give every node a dictionary
-            if "line" in meta:
-                node.meta.clear()
-                node.meta["place"] = Place(
-                    shown, max(meta["line"] - shift, 1), meta["col"] - (meta["end"] - meta["start"])
-                )
+        _placed(tree, shown, shift)
     return trees
+
+
+def _placed(tree: exp.Expr, shown: str, shift: int) -> None:
+    """Give each node its place; refuse chains (a + a + ...) that are deep as trees: the engines go down them too."""
+    pending, long = [(tree, 0)], None
+    while pending:
+        node, links = pending.pop()
+        # A chain of ANDs or ORs is flat to all who read it.
+        links += isinstance(node, _LINKS) and not isinstance(node, exp.Connector)
+        if links > MAX_CHAIN:
+            long, links = long or node, 0
+        meta = node._meta  # noqa: SLF001 - asking for .meta would give every node a dictionary
+        if meta and "line" in meta:
+            line, column = meta["line"] - shift, meta["col"] - (meta["end"] - meta["start"])
+            meta.clear()
+            meta["place"] = Place(shown, max(line, 1), column)
+        pending += [(child, links) for child in node.iter_expressions()]
+    if long is not None:
+        raise fault(
+            QueryError, f"more than {MAX_CHAIN} operators in one chain; group them by parentheses, or WITH", long
+        )
 
 
 def _tokens(text: str, reader: type[Reader], shown: str | None = None) -> list[Token]:

@@ -242,14 +242,14 @@ class _ColumnsRead:
         inner = []
         for node in item.walk(prune=lambda one: isinstance(one, exp.Query) or id(one) in sources):
             if isinstance(node, exp.Column):
-                self._column(node)
+                self._column(node, select)
             elif isinstance(node, exp.Query) and id(node) not in sources:
                 inner.append(node)
         for node in inner:
             self.query(node, None)
 
-    def _column(self, column: exp.Column) -> None:
-        outer = column.parent_select
+    def _column(self, column: exp.Column, select: exp.Select) -> None:
+        outer: exp.Select | None = select
         while outer is not None and column.table not in self._owners.get(id(outer), ()):
             outer = outer.parent_select
         if outer is not None:
