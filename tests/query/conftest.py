@@ -12,6 +12,7 @@ from skyhouse.query.answer import Answer, Course
 from skyhouse.query.job import Job
 from skyhouse.query.lower import lower
 from skyhouse.query.relation import Part, Relation
+from skyhouse.query.resolve import resolve
 
 SPAXELS = (
     Column("plateifu", "string", description="plate and bundle"),
@@ -72,6 +73,9 @@ class Lake:
 
     def names(self):
         return sorted(self.relations)
+
+    def resolved(self, tree):
+        return resolve(tree, self)
 
     def job(self, time_limit=None, watch=None):
         return Job(time_limit or 0, watch)

@@ -19,10 +19,9 @@ from skyhouse.query.answer import Answer, Asked
 from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Job, Progress
-from skyhouse.query.lower import lower
+from skyhouse.query.lower import lower_resolved
 from skyhouse.query.parse import Dialect, parse
-from skyhouse.query.relation import Tables
-from skyhouse.query.resolve import resolve
+from skyhouse.query.resolve import Resolved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +36,8 @@ _SHOWN_COLUMNS = 24
 class Context(Protocol):
     """What a query needs to run; a session is one."""
 
-    @property
-    def tables(self) -> Tables:
-        """The tables that a query may name."""
+    def resolved(self, tree: exp.Query) -> Resolved:
+        """Return a checked query, to look at only; raises what `resolve` raises."""
         ...
 
     def batches(
@@ -193,7 +191,7 @@ class Query:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the result, with units where they survive; a type that only the engine knows is empty."""
-        found = resolve(self.tree, self.context.tables).columns
+        found = self.context.resolved(self.tree).columns
         return tuple(replace(column, type="string") if column.type == "null" else column for column in found)
 
     @property
@@ -208,7 +206,7 @@ class Query:
 
     def sql(self, engine: str = "duckdb") -> str:
         """Return the SQL that an engine gets for this query."""
-        return lower(self.tree, self.context.tables, engine, pretty=True).sql
+        return lower_resolved(self.context.resolved(self.tree).copy(), engine, pretty=True).sql
 
     def explain(self, native: bool = False) -> Explanation:
         """Return how the query would run: engine and reason, predictions, what is read, the engine's SQL.

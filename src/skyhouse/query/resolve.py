@@ -8,7 +8,7 @@ asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -43,6 +43,10 @@ class Resolved:
     tree: exp.Query
     scans: tuple[Scan, ...]
     columns: tuple[Column, ...]
+
+    def copy(self) -> Resolved:
+        """Return the same query with a tree of its own, for one who uses it up."""
+        return replace(self, tree=self.tree.copy())
 
 
 def resolve(tree: exp.Query, tables: Tables) -> Resolved:

@@ -17,13 +17,14 @@ from skyhouse.foreign.attached import Attached
 from skyhouse.foreign.fetched import Fetched
 from skyhouse.lake.registry import Registry
 from skyhouse.query.answer import Answer, Asked, Course
+from skyhouse.query.checked import Checked
 from skyhouse.query.costs import Profile
 from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
-from skyhouse.query.lower import lower, lower_resolved
+from skyhouse.query.lower import lower_resolved
 from skyhouse.query.parse import Dialect
 from skyhouse.query.relation import Statement
-from skyhouse.query.resolve import resolve
+from skyhouse.query.resolve import Resolved
 from skyhouse.session.calibration import Calibration
 from skyhouse.session.forecast import Forecaster
 from skyhouse.session.past import Past
@@ -48,6 +49,7 @@ class SessionContext:
         self.watch: Callable[[Progress], None] | None = None
         self.attached = Attached(registry.root)
         self.tables = LakeTables(registry, self.attached)
+        self._checked = Checked(self.tables)
         self._settings = settings
         calibration = Calibration()
         self._forecaster = Forecaster(settings, self.tables, calibration)
@@ -56,6 +58,10 @@ class SessionContext:
         self._pool: PoolRunner | None = None
         self._spark: SparkEngine | None = None
         self._held: list[Fetched] = []
+
+    def resolved(self, tree: exp.Query) -> Resolved:
+        """Return a checked query, to look at only: one that was checked lately on the same tables is as it was."""
+        return self._checked.resolved(tree)
 
     def batches(
         self, tree: exp.Query, engine: str | None, job: Job | None = None, asked: Asked | None = None
@@ -67,13 +73,12 @@ class SessionContext:
         """
         job = job or self.job()
         wanted = engine_named(engine or self._settings.engine)
-        resolved = resolve(tree, self.tables)
+        resolved = self.resolved(tree)
         found = self._forecaster.forecast(resolved, wanted, self._running)
-        ready = [resolved]
 
         def start(name: str) -> pa.RecordBatchReader:
-            checked = ready.pop() if ready else resolve(tree, self.tables)  # lowering uses a tree up
-            fetched = self.attached.fetch(lower_resolved(checked, name), job, self._settings.spill_folder)
+            statement = lower_resolved(self.resolved(tree).copy(), name)
+            fetched = self.attached.fetch(statement, job, self._settings.spill_folder)
             return fetched.around(lambda statement: self._engine(name).batches(statement, job=job))
 
         def move(error: OutOfMemory | OutOfTime) -> str | None:
@@ -98,10 +103,10 @@ class SessionContext:
         self, tree: exp.Query, engine: str | None = None, native: bool = False, profile: Profile | None = None
     ) -> Explanation:
         """Return how a query would run; with `native`, the engine's own plan too (which starts the engine)."""
-        resolved = resolve(tree, self.tables)
+        resolved = self.resolved(tree)
         wanted = engine or self._settings.engine
         found = self._forecaster.forecast(resolved, wanted, self._running, profile, thorough=True)
-        statement = lower_resolved(resolved, found.route.engine, pretty=True)
+        statement = lower_resolved(resolved.copy(), found.route.engine, pretty=True)
         plan = self._engine(found.route.engine).plan(statement) if native else ""
         return Explanation(found.route, found.estimate, statement, plan)
 
@@ -118,7 +123,7 @@ class SessionContext:
 
     def native(self, tree: exp.Query, engine: str) -> Any:
         """Return an engine's own lazy object for a query."""
-        statement = lower(tree, self.tables, engine)
+        statement = lower_resolved(self.resolved(tree).copy(), engine)
         fetched = self.attached.fetch(statement, self.job(), self._settings.spill_folder)
         self._held.append(fetched)  # who has the object reads the files when he likes
         return self._engine(engine).native(fetched.statement)

@@ -23,7 +23,6 @@ from skyhouse.query.commands import Command, Create, Drop, Explain, Insert, Targ
 from skyhouse.query.fitting import fitted
 from skyhouse.query.query import Query
 from skyhouse.query.relation import Part, Relation, Scan, Statement
-from skyhouse.query.resolve import resolve
 from skyhouse.session.context import SessionContext
 from skyhouse.settings import Settings
 
@@ -55,7 +54,7 @@ class Writes:
         query = Query.checked(command.query, self._context, engine, Asked(command.text))
         if isinstance(command, Insert):
             table = self._table(command.target)
-            found = resolve(query.tree, self._context.tables).columns
+            found = self._context.resolved(query.tree).columns
             tree = fitted(query.tree, found, table.columns, command.columns, table.name)
             rows = self.append(replace(query.then(tree), asked=query.asked), table, command.text)
             return self._outcome(table, rows)
