@@ -331,12 +331,13 @@ def distinct(grammar, rest):
 
 def grouped(grammar, rest):
     kinds = grammar.some(["int", "exact", "text", "bool"], 2)
-    # A bare number would be a result column's place; the parser takes no comparison in ROLLUP without parentheses.
+    # The parser takes no comparison in ROLLUP without parentheses; a bare number would be a result column's place.
     keys = [(f"({grammar.column(kind) if grammar.chance(50) else grammar.of(kind, 1)})", kind) for kind in kinds]
+    keys = [key for key in keys if any(name in key[0] for name in grammar.columns)]
+    if not keys:
+        return whole(grammar, rest)
     results = [grammar.aggregate() for _ in range(grammar.pick(1, 2, 3))]
-    having = (
-        f" HAVING count(*) {grammar.pick('>', '<=', '=')} {grammar.pick('1', '2', '3')}" if grammar.chance(30) else ""
-    )
+    having = grammar.pick("", "", "", " HAVING count(*) > 1", " HAVING count(*) <= 2", " HAVING count(*) = 3")
     listed = ", ".join(text for text, _ in keys)
     by = grammar.pick("{}", "{}", "{}", "ROLLUP ({})", "CUBE ({})").format(listed)
     return select(keys + results, f"{rest} GROUP BY {by}{having}")

@@ -60,6 +60,8 @@ def _key(key: exp.Expr, node: exp.Select, checked: Expressions) -> exp.Expr:
     place = ordinal(key, len(node.expressions), "GROUP BY")
     if place is not None:
         named: exp.Expr = node.expressions[place].unalias().copy()
+        if checked.is_aggregate(named):
+            raise fault(QueryError, f"GROUP BY {place + 1} is {shown(named)}, an aggregate", key)
         return named
     holder = exp.Paren(this=key.copy())
     checked.plain(holder, "GROUP BY")

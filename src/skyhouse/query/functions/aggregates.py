@@ -264,7 +264,7 @@ def _pairs() -> list[Function]:
             "-0.8571428571428571",
             arguments=two,
             both=f"regr_sxy(_1, _2); regr_sxx(_1, _2); {_POISON_2}",
-            both_wrap="_1 / nullif(_2, 0e0) + _3",
+            both_wrap="CASE WHEN isnan(_3) THEN _3 ELSE _1 / nullif(_2, 0e0) END",
             domain="NULL where x is constant",
         ),
         _number(
@@ -274,7 +274,7 @@ def _pairs() -> list[Function]:
             "5.0",
             arguments=two,
             both=f"regr_sxy(_1, _2); regr_sxx(_1, _2); regr_avgx(_1, _2); regr_avgy(_1, _2); {_POISON_2}",
-            both_wrap="_4 - _1 / nullif(_2, 0e0) * _3 + _5",
+            both_wrap="CASE WHEN isnan(_5) THEN _5 ELSE _4 - _1 / nullif(_2, 0e0) * _3 END",
             domain="NULL where x is constant",
         ),
         _number(

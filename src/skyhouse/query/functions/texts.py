@@ -228,10 +228,4 @@ def _searched() -> list[Function]:
             spark="endswith(_1, _2)",
         ),
         _truth("contains", "string string", "whether a text holds another", "contains('M 31', '3')", "TRUE"),
-        _count(
-            "levenshtein",
-            "string string",
-            "how many characters have to change for one to become the other",
-            both="CAST(levenshtein(_1, _2) AS BIGINT)",
-        ),
     ]

@@ -146,6 +146,12 @@ def _joined(node: exp.Anonymous, engine: Engine) -> exp.Expr:
     return node
 
 
+def _extreme(node: exp.Anonymous, engine: Engine) -> exp.Expr:
+    if engine == "spark" and len(node.expressions) == 1:
+        return exp.Paren(this=node.expressions[0])  # Spark's take two
+    return node
+
+
 def _patterned(node: exp.Anonymous, engine: Engine) -> exp.Expr:
     function = FUNCTIONS[str(node.this).lower()]
     arguments = [argument.copy() for argument in node.expressions]
@@ -163,6 +169,8 @@ _MADE: Mapping[str, Callable[[exp.Anonymous, Engine], exp.Expr]] = MappingProxyT
     {
         "array_agg": array_agg,
         "concat": _joined,
+        "greatest": _extreme,
+        "least": _extreme,
         "mode": modes,
         "round": _rounded,
         "string_agg": string_agg,

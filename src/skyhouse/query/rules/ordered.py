@@ -25,6 +25,8 @@ def string_agg(node: exp.Anonymous, engine: Engine) -> exp.Expr:
 def modes(node: exp.Anonymous, engine: Engine) -> exp.Expr:
     """Take the least of the most frequent values."""
     value = node.expressions[0]
+    if value.find(exp.Column) is None:
+        return call_of("min", value)  # DuckDB would read a bare number as a place or a fraction
     least = [exp.Ordered(this=value.copy(), desc=False, nulls_first=False)]
     if engine == "duckdb":
         return call_of("mode", exp.Order(this=value, expressions=least))

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import is_nested, kind, settled
-from skyhouse.query.rules.rule import hard, is_number
+from skyhouse.query.rules.rule import constant, hard, is_number
 
 __all__ = ["orders", "outputs"]
 
@@ -28,7 +28,7 @@ def outputs(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if (group := node.args.get("group")) is not None:
         # A bare number would be read as the place of a result column.
         for holder in [group, *group.find_all(exp.Tuple)]:
-            holder.set("expressions", [hard(k, kind(k)) if is_number(k) else k for k in holder.expressions])
+            holder.set("expressions", [hard(k, kind(k)) if constant(k) is not None else k for k in holder.expressions])
     return node
 
 
