@@ -16,7 +16,7 @@ from skyhouse.query import nested, units
 from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
 from skyhouse.query.intervals import TIME_TEXT, TIMES, interval, time_sum
-from skyhouse.query.kinds import INTEGERS, common, family, is_nested, kind, type_name, with_kind
+from skyhouse.query.kinds import INTEGERS, cast, common, family, is_nested, kind, type_name, with_kind
 from skyhouse.query.membership import between, is_many, member, quantified
 from skyhouse.query.parse import fault
 from skyhouse.query.scope import AskQuery, Scope
@@ -102,6 +102,8 @@ class Expressions:
         """Check a node that has to be a truth value."""
         if (found := self.visit(node)) not in ("bool", "null", ""):
             raise fault(QueryError, f"{where} takes a condition, and {shown(node)} is a {word(found)}", node)
+        if isinstance(node, exp.Null):
+            node.replace(cast(node.copy(), "bool"))  # Spark's conditions take no bare NULL
 
     def _number(self, node: exp.Expr, where: str) -> str:
         self.visit(node)

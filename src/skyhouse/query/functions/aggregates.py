@@ -244,8 +244,20 @@ def _pairs() -> list[Function]:
             both_wrap="CASE WHEN isnan(_2) THEN _2 WHEN NOT isnan(_1) THEN _1 END",
             domain="NULL where one side is constant",
         ),
-        _number("covar_samp", f"the covariance with n - 1; {rows}", arguments=two),
-        _number("covar_pop", f"the covariance with n; {rows}", "covar_pop(x, n)", "-1.3333333333333333", arguments=two),
+        *(
+            _number(
+                name,
+                f"the covariance with {over}; {rows}",
+                *example,
+                arguments=two,
+                both=f"{name}(_1, _2); {_POISON_2}",
+                both_wrap="_1 + _2",
+            )
+            for name, over, *example in (
+                ("covar_samp", "n - 1"),
+                ("covar_pop", "n", "covar_pop(x, n)", "-1.3333333333333333"),
+            )
+        ),
         Function(
             "regr_count",
             "aggregate",
