@@ -38,7 +38,7 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         started = subprocess.run(
-            [*CLI, "start", "--master", "local[2]", "--memory", "1g"], capture_output=True, text=True, check=True
+            [*CLI, "start", "--master", "local[2]", "--memory", "2g"], capture_output=True, text=True, check=True
         )
         assert "ready after" in started.stdout
         yield warm.find()

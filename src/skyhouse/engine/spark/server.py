@@ -89,8 +89,10 @@ def _session(scratch: Path, master: str, memory: str, port: int, idle: float, to
         "spark.connect.grpc.binding.port": str(port),
         "spark.connect.session.manager.defaultSessionTimeout": f"{max(int(idle), 1)}s",
         "spark.connect.progress.reportInterval": "200ms",
-        # What a client that died has asked for is dropped.
-        "spark.connect.execute.manager.detachedTimeout": "20s",
+        # What a client that died has asked for is dropped: one that lives renews its stream, one that does not has
+        # so long left.
+        "spark.connect.execute.reattachable.senderMaxStreamDuration": "15s",
+        "spark.connect.execute.manager.detachedTimeout": "10s",
         "spark.connect.execute.manager.maintenanceInterval": "5s",
         "spark.sql.artifact.isolation.enabled": "true",
         "spark.sql.artifact.isolation.alwaysApplyClassloader": "true",

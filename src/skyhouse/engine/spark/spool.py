@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -32,15 +33,21 @@ def spooled(
         return iter(held)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     file = tempfile.TemporaryFile(prefix="skyhouse-result-", dir=folder or None)  # noqa: SIM115 - its reader closes it
-    with pa.ipc.new_stream(file, schema, options=options) as stream:
-        for batch in batches:
-            stream.write_batch(batch)
+    try:
+        with pa.ipc.new_stream(file, schema, options=options) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
 
     def rows() -> Iterator[pa.RecordBatch]:
         while held:
             yield held.pop(0)
-        with file, pa.ipc.open_stream(file) as stream:
+        with pa.ipc.open_stream(file) as stream:
             yield from stream
 
-    return rows()
+    reader = rows()
+    weakref.finalize(reader, file.close)  # read to its end or not
+    return reader
