@@ -198,4 +198,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     by_lower = {k.lower(): k for k in known}
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    if name.lower() in near:
+        return ""  # it came or went between two looks
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,8 @@ from typing import Any
 from skyhouse.errors import SettingsError, did_you_mean
 
 __all__ = ["Settings"]
+
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,10 @@ def _seconds(value: object) -> float:
 
 def _schemas(value: Any) -> tuple[str, ...] | str:
     if isinstance(value, str):
-        return "*" if value.strip() == "*" else tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise SettingsError(f"writable is '*' or a list of schemas, not {value!r}")
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        if list(value) == ["*"]:
+            return "*"
+        if all(isinstance(part, str) and _SCHEMA.fullmatch(part) for part in value):
+            return tuple(value)
+    raise SettingsError(f"writable is '*' or a list of schemas (letters, digits and _), not {value!r}")

@@ -56,6 +56,7 @@ SET lock_configuration = true;
 _COUNTING = "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET progress_bar_time = 0;"
 
 # DuckDB quotes the SQL that it was given, which is not what the user wrote.
+_GONE = re.compile("No files found that match the pattern|No such file or directory")
 _LOWERED = re.compile(r"\s*\n+LINE \d+:.*", re.DOTALL)
 
 
@@ -190,6 +191,10 @@ class DuckEngine:
             return OutOfMemory(
                 f"DuckDB needs more memory than its limit ({limit}): raise memory_limit, point spill_folder at a disk "
                 f"with more room, or run the query on Spark. {text}"
+            )
+        if _GONE.search(text):
+            return EngineError(
+                f"a file is gone: its table was dropped or vacuumed while the query ran, which may be run again. {text}"
             )
         return EngineError(f"DuckDB: {text}")
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skyhouse.errors import LakeError
 
 if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
     from skyhouse.lake.table import Table
 
 __all__ = ["Source", "Span", "files_of", "footer_text", "read_spans", "sources"]
@@ -88,6 +89,8 @@ def _spans(table: Table) -> Mapping[str, tuple[Span, ...]]:
 
 
 def _read(path: str) -> tuple[Span, ...]:
+    import pyarrow.parquet as pq
+
     try:
         return read_spans(pq.read_metadata(path))
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:

@@ -142,7 +142,7 @@ class Registry:
         try:
             for schema in _folders(self.root):
                 for folder in [*schema.glob(f"{DRAFT}*"), *schema.glob(f"{_TRASH}*")]:
-                    if max(path.stat().st_mtime for path in [folder, *folder.rglob("*")]) < youngest:
+                    if _touched(folder) < youngest:
                         shutil.rmtree(folder)
                         gone.append(folder)
         except OSError as error:
@@ -167,6 +167,14 @@ def _nameable(root: Path) -> Path:
         assert code
         raise LakeError(f"no lake can lie in {root}: Delta reads {code[0]} as {unquote(code[0])!r}; rename the folder")
     return root
+
+
+def _touched(folder: Path) -> float:
+    """Return when something in a folder changed last; now, where it changes while it is looked at."""
+    try:
+        return max(path.stat().st_mtime for path in [folder, *folder.rglob("*")])
+    except FileNotFoundError:
+        return time.time()
 
 
 def _match(name: str, names: list[str]) -> str | None:

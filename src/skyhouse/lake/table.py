@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from skyhouse.columns import Column
+from skyhouse.errors import LakeError, UnknownTable
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.delta import delta_errors, open_log, read_definition
 from skyhouse.lake.lineage import Source, Span, sources
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["DataFile", "Table"]
+
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,14 @@ class DataFile:
 class Table:
     """A table at the version that its log had when it was opened or last refreshed.
 
-    Raises LakeError where the folder holds no readable log.
+    Raises LakeError where the folder holds no readable log, UnknownTable where it holds none.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
         self.spans: dict[str, tuple[Span, ...]] = {}  # footers never change, so what was read stays true
-        self._log = open_log(path)
-        self._born = _birth(path)
+        self._log, self._born = _opened(path, name)
         self._definition: tuple[int, Definition] | None = None
         self._files: tuple[int, tuple[DataFile, ...]] | None = None
 
@@ -110,15 +113,18 @@ class Table:
     def refresh(self) -> Table:
         """Move to the newest version of the log, also where the table was dropped and made anew; return the table.
 
-        Raises LakeError where it is gone.
+        Raises UnknownTable where it is gone, LakeError.
         """
-        born = _birth(self.path)
-        if born != self._born:
-            self._log, self._born = open_log(self.path), born
-            self._files = self._definition = None
-            return self
-        with delta_errors(f"table {self.name}: its log cannot be read"):
-            self._log.update_incremental()
+        if self.is_same:
+            try:
+                with delta_errors(f"table {self.name}: its log cannot be read"):
+                    self._log.update_incremental()
+                return self
+            except LakeError:
+                if self.is_same:
+                    raise
+        self._log, self._born = _opened(self.path, self.name)
+        self._files = self._definition = None
         return self
 
     def lineage(self) -> dict[str, Source]:
@@ -135,6 +141,20 @@ class Table:
     def _place(self, file: DataFile) -> tuple[Any, ...]:
         sort = self.definition.sort
         return (*((name not in file.minimum, file.minimum.get(name, 0)) for name in sort), file.path)
+
+
+def _opened(path: Path, name: str) -> tuple[DeltaTable, tuple[int, int] | None]:
+    """Open the log in a folder, again where another table has taken the place of the one that was being opened."""
+    for _ in range(_TRIES):
+        born = _birth(path)
+        try:
+            return open_log(path), born
+        except LakeError as error:
+            if not (path / "_delta_log").exists():
+                raise UnknownTable(f"no table {name!r} any more: it was dropped just now") from error
+            if born == _birth(path):
+                raise
+    return open_log(path), _birth(path)
 
 
 def _birth(path: Path) -> tuple[int, int] | None:

@@ -67,7 +67,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Explain:
-    """EXPLAIN query."""
+    """EXPLAIN query, or a statement that writes: what is explained is the query in it."""
 
     query: exp.Query
 
@@ -254,7 +254,13 @@ def _explain(text: str, dialect: str, start: int) -> Explain:
     if word is not None and word[1].upper() in ("ANALYZE", "VERBOSE"):
         problem = f"EXPLAIN {word[1].upper()} is not part of the language: leave it out; lake.history() tells of runs"
         raise _at(text, word.start(1), problem)
-    return Explain(parse_rest(text, start, dialect))
+    if word is not None and word[1].upper() in ("CREATE", "INSERT"):
+        found = read(re.sub(r"[^\n]", " ", text[:start]) + text[start:], dialect)
+        assert isinstance(found, Create | Insert)
+        return Explain(found.query)
+    tree = parse_rest(text, start, dialect)
+    into = _leftmost(tree).args.get("into")
+    return Explain(tree if into is None else _select_into(tree, into, text).query)
 
 
 def _at(text: str, place: int, problem: str) -> QueryError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from skyhouse.errors import EngineError, InputError, OutOfTime
 
@@ -56,6 +56,7 @@ class Job:
         self._measure: Callable[[], tuple[float | None, str]] | None = None
         self._timer: threading.Timer | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._doing: Future[Any] | None = None
 
     def begin(self, stop: Callable[[], None], measure: Callable[[], tuple[float | None, str]] | None = None) -> None:
         """Take the engine's way to stop the statement, and to say how far it is: (fraction, words).
@@ -85,10 +86,12 @@ class Job:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="skyhouse-job")
         self._wake.clear()
         doing = self._thread.submit(work)
+        self._doing = doing
         doing.add_done_callback(lambda _: self._wake.set())
         try:
             while not (doing.done() or self.stopped):
-                if not self._wake.wait(_WATCHED if self._watch else None) and self._watch:
+                # Never for good: a signal that another thread was woken by is heard by this one when it next looks.
+                if not self._wake.wait(_WATCHED) and self._watch:
                     self._watch(self.progress())
         except BaseException:
             self.cancel()
@@ -109,7 +112,10 @@ class Job:
                 self._timer.cancel()
             if self._thread is not None:
                 self._thread.shutdown(wait=False)
-            self._stop = self._measure = self._thread = self._timer = None
+            if self.stopped and self._stop and self._doing and not self._doing.done():
+                left = (self._stop, self._doing)
+                threading.Thread(target=_chase, args=left, name="skyhouse-stop", daemon=True).start()
+            self._stop = self._measure = self._thread = self._timer = self._doing = None
 
     def renew(self) -> None:
         """Let another engine take over what ran out of time: it has the same limit, counted from here."""
@@ -168,3 +174,11 @@ class Job:
         while not self._ended.wait(pause):
             self._press()
             pause = min(2 * pause, 1)
+
+
+def _chase(stop: Callable[[], None], doing: Future[Any]) -> None:
+    """Stop what was left behind until it heeds."""
+    pause = _AGAIN
+    while not wait([doing], timeout=pause).done:
+        stop()
+        pause = min(2 * pause, 1)

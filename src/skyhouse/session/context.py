@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from skyhouse.engine.base import Job, Progress, SqlEngine, TaskRunner
 from skyhouse.engine.duck import DuckEngine
-from skyhouse.engine.pool import PoolRunner
 from skyhouse.errors import InputError, OutOfMemory, OutOfTime
 from skyhouse.foreign.attached import Attached
 from skyhouse.foreign.fetched import Fetched
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from sqlglot import exp
 
+    from skyhouse.engine.pool import PoolRunner
     from skyhouse.engine.spark import SparkEngine
 
 __all__ = ["SessionContext"]
@@ -144,6 +144,8 @@ class SessionContext:
         """Return what runs tasks: "pool" or "spark"."""
         if engine in (None, "auto", "pool", "duckdb"):
             if self._pool is None:
+                from skyhouse.engine.pool import PoolRunner
+
                 self._pool = PoolRunner(self._settings.workers)
             return self._pool
         if engine == "spark":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from skyhouse.errors import UnknownTable
 from skyhouse.foreign.table import AttachedTable
 from skyhouse.lake.attachments import Attachment
 from skyhouse.lake.registry import Registry
@@ -18,7 +20,6 @@ from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Progress as QueryProgress
 from skyhouse.query.query import Query
 from skyhouse.session.context import SessionContext
-from skyhouse.session.writes import Writes
 from skyhouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
     from skyhouse.ingest import IngestReport, Progress
+    from skyhouse.session.writes import Writes
 
 __all__ = ["Lake", "open"]
 
@@ -59,7 +61,12 @@ class Lake:
         self.registry = registry
         self.settings = settings
         self._context = SessionContext(registry, settings)
-        self._writes = Writes(registry, settings, self._context)
+
+    @cached_property
+    def _writes(self) -> Writes:
+        from skyhouse.session.writes import Writes  # a process that only reads needs none of it
+
+        return Writes(self.registry, self.settings, self._context)
 
     @property
     def path(self) -> Path:
@@ -156,8 +163,13 @@ class Lake:
         """
         from skyhouse.lake.replace import vacuum
 
-        tables = [self.registry.table(name) for name in self.registry.names()]
-        gone = [table.path / name for table in tables for name in vacuum(table, older_than_hours)]
+        gone = []
+        for name in self.registry.names():
+            try:
+                table = self.registry.table(name)
+                gone += [table.path / file for file in vacuum(table, older_than_hours)]
+            except UnknownTable:  # dropped in the meantime
+                continue
         return [*gone, *self.registry.sweep(older_than_hours)]
 
     def watch(self, watcher: Callable[[QueryProgress], None] | None) -> None:
@@ -176,13 +188,16 @@ class Lake:
         table `name` ("gaia.stars"). `options` say how they are read: see `docs/attach.md`. What is attached stays so
         until `detach`, for all who open the lake.
 
-        Raises InputError for a name, target or option that cannot be, FormatError for a file that cannot be read,
+        Raises InputError for a name, target or option that cannot be, and for a schema that may not be written,
+        FormatError for a file that cannot be read,
         TableExists where the name is taken, LakeError.
         """
+        self._writes.check_schema(name.partition(".")[0])
         return self._context.attached.attach(name, target, self.registry.names(), **options)
 
     def detach(self, name: str) -> None:
-        """Let go of what was attached under a name; the files stay. Raises UnknownTable, LakeError."""
+        """Let go of what was attached under a name; the files stay. Raises UnknownTable, InputError, LakeError."""
+        self._writes.check_schema(name.partition(".")[0])
         self._context.attached.detach(name)
 
     def attachments(self) -> list[Attachment]:
@@ -208,6 +223,7 @@ class Lake:
         from skyhouse.ingest import ingest
         from skyhouse.surveys import get
 
+        self._writes.check_schema(survey)
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
         runner = self._context.runner(engine)
         return ingest(self.registry, get(survey), [str(p) for p in given], runner, replace=replace, progress=progress)

@@ -93,6 +93,14 @@ class Writes:
         self._check_ingested(self._registry.table(wanted), None)
         self._registry.drop(wanted)
 
+    def check_schema(self, schema: str, target: Target | None = None) -> None:
+        """Raise InputError (QueryError in a statement) for a schema that may not be written, in any case."""
+        writable = self._settings.writable
+        if writable == "*" or schema.lower() in {one.lower() for one in writable}:
+            return
+        only = f"only {', '.join(writable)}" if writable else "nor any other"
+        raise _refused(f"schema {schema!r} cannot be written here, {only} (the setting writable)", target)
+
     def append(self, given: Any, table: Table, text: str) -> int:
         """Add rows to a table in one commit; return how many there were."""
         definition = table.definition
@@ -205,9 +213,9 @@ class Writes:
             schema, dot = writable[0], "."
         if not dot or "." in schema or not Registry.is_name(f"{schema}.{short}"):
             raise _refused(f"a table is named schema.table (letters, digits and _), not {name!r}", target)
-        known = {one.lower(): one for held in self._registry.names() for one in (held, held.partition(".")[0])}
-        if writable != "*" and schema.lower() not in {one.lower() for one in writable}:
-            raise _refused(f"schema {schema!r} cannot be written here, only {', '.join(writable) or 'nothing'}", target)
+        self.check_schema(schema, target)
+        known = {one.lower(): one for one in (writable if writable != "*" else ())}
+        known |= {one.lower(): one for held in self._registry.names() for one in (held, held.partition(".")[0])}
         schema = known.get(schema.lower(), schema)
         full = f"{schema}.{short}"
         if (found := known.get(full.lower())) is not None:
