@@ -36,6 +36,7 @@ Foreign errors (of pyarrow, duckdb, deltalake, py4j ...) are translated where th
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -95,6 +96,20 @@ class SettingsError(InputError):
     """A setting that is unknown or out of range."""
 
 
+_LINE_END = re.compile(r"\r\n|\r|\n")  # what counts as one where a query is read
+_SHOWN = 160  # letters of a line
+
+
+def _pointed(line: str, column: int) -> str:
+    """Return a line, or the part of a long one that is about a column, with a caret under the column."""
+    start = max(column - 1 - _SHOWN // 2, 0) if len(line) > _SHOWN else 0
+    before, after = line[start : column - 1], line[column - 1 : start + _SHOWN]
+    lead = "..." if start else ""
+    rest = "..." if start + _SHOWN < len(line) else ""
+    under = "".join(letter if letter == "\t" else " " for letter in before)
+    return f"  {lead}{before}{after}{rest}\n  {' ' * len(lead)}{under}^"
+
+
 class QueryError(InputError):
     """SQL or a verb that cannot be understood.
 
@@ -111,9 +126,8 @@ class QueryError(InputError):
         self.column = column
         message = problem
         if text is not None and line is not None and column is not None:
-            lines = text.splitlines() or [""]
-            shown = lines[min(line, len(lines)) - 1]
-            message = f"line {line}, column {column}: {problem}\n  {shown}\n  {' ' * (column - 1)}^"
+            lines = _LINE_END.split(text)
+            message = f"line {line}, column {column}: {problem}\n{_pointed(lines[min(line, len(lines)) - 1], column)}"
         super().__init__(message)
 
     def __reduce__(self) -> tuple[type[QueryError], tuple[str, str | None, int | None, int | None]]:

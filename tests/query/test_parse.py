@@ -97,3 +97,22 @@ def test_columns_are_replaced_in_a_text(text, expected):
 def test_replacement_takes_one_expression():
     with pytest.raises(QueryError, match="one expression"):
         replace_columns("a, b", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("SELECT 1,\r\n  2 +", 2, 5),
+        ("SELECT 1,\r  2 +", 2, 5),
+        ("SELECT '\u2028', '\x0c', '\x85',\n\t2 +", 2, 4),
+        ("SELECT " + "1, " * 1000 + "2 +", 1, 3010),
+    ],
+)
+def test_a_caret_stands_under_its_place_whatever_ends_a_line_and_however_long_it_is(text, line, column):
+    with pytest.raises(QueryError) as caught:
+        parse(text)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    _, shown, caret = str(caught.value).split("\n")
+    assert len(shown) < 200
+    assert shown[len(caret) - 1] == "+"
+    assert shown.count("\t") == caret.count("\t")

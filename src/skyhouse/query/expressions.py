@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from skyhouse.query.calls import called, filtered, over_clause, power, windowed
 from skyhouse.query.clause import CLAUSES, Clause, shown, word
 from skyhouse.query.intervals import TIME_TEXT, TIMES, interval, time_sum
 from skyhouse.query.kinds import INTEGERS, cast, common, family, is_nested, kind, type_name, with_kind
+from skyhouse.query.likes import check_pattern, with_backslash
 from skyhouse.query.membership import between, is_many, member, quantified
 from skyhouse.query.parse import fault
 from skyhouse.query.scope import AskQuery, Scope
@@ -25,6 +27,7 @@ from skyhouse.query.spellings import plain
 __all__ = ["Expressions"]
 
 _LARGEST = 2**63 - 1
+_LEAST = str(2**63)  # behind a minus sign
 
 
 def _constant(name: str) -> Callable[..., str]:
@@ -152,6 +155,8 @@ class Expressions:
         if node.is_string:
             return "string"
         if not node.name.isdigit():
+            if math.isinf(float(node.name)):
+                raise fault(QueryError, "a number is below 1.8e308; 'Infinity'::double is beyond", node)
             return "float64"
         if int(node.name) > _LARGEST:
             raise fault(QueryError, "a whole number has at most 64 bits; write it with a decimal point", node)
@@ -169,6 +174,11 @@ class Expressions:
         return self.visit(node.this)
 
     def _negative(self, node: exp.Neg) -> str:
+        if isinstance(node.this, exp.Literal) and node.this.name == _LEAST:
+            largest = exp.Neg(this=exp.Literal.number(_LARGEST))
+            least = exp.Paren(this=exp.Sub(this=largest, expression=exp.Literal.number(1)))
+            node.replace(least)
+            return self.visit(least)
         found = self._number(node.this, "-")
         return "int64" if found in INTEGERS else "float64"
 
@@ -271,7 +281,13 @@ class Expressions:
     def _like(self, node: exp.Binary) -> str:
         for part in (node.this, node.expression):
             self._text(part, "LIKE")
+        check_pattern(node.expression)
         return "bool"
+
+    def _escape(self, node: exp.Escape) -> str:
+        like = with_backslash(node)
+        node.replace(like)
+        return self.visit(like)
 
     def _text(self, node: exp.Expr, where: str) -> None:
         self.visit(node)
@@ -398,6 +414,7 @@ class Expressions:
         exp.Between: _between,
         exp.Like: _like,
         exp.ILike: _like,
+        exp.Escape: _escape,
         exp.DPipe: _join,
         exp.Case: _case,
         exp.If: _if,

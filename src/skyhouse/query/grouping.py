@@ -63,6 +63,8 @@ def _key(key: exp.Expr, node: exp.Select, checked: Expressions) -> exp.Expr:
         if checked.is_aggregate(named):
             raise fault(QueryError, f"GROUP BY {place + 1} is {shown(named)}, an aggregate", key)
         return named
+    if key.find(exp.Query) is not None:
+        raise fault(QueryError, "GROUP BY takes no query; compute it in a query of FROM, and group by its column", key)
     holder = exp.Paren(this=key.copy())
     checked.plain(holder, "GROUP BY")
     plain: exp.Expr = holder.this.unnest()

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyhouse.errors import InputError, QueryError
@@ -262,4 +262,4 @@ def _plain(problem: str) -> str:
 
 def written(node: exp.Expr) -> str:
     """Return an expression as text in Skyhouse's own SQL, functions spelled as they were."""
-    return node.sql(dialect=Dialect, normalize_functions=False, comments=False)
+    return node.sql(dialect=Dialect, normalize_functions=False, comments=False, unsupported_level=ErrorLevel.IGNORE)

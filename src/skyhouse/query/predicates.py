@@ -1,7 +1,8 @@
 """Conditions that compare a column with constants: which row groups they may leave, and about how many rows.
 
-Statistics of floats leave NaN out, and NaN is greater than all numbers here. So no bound of a float column rules out
-``x > 5``, while ``x < 5`` and ``x = 5`` hold for no NaN. What cannot be compared for sure rules out nothing.
+Statistics of floats leave NaN out, and NaN is greater than all numbers here. So no bound of a float column in a file
+that others wrote rules out ``x > 5``, while ``x < 5`` and ``x = 5`` hold for no NaN; the lake's own files have no
+bounds where there is a NaN. What cannot be compared for sure rules out nothing.
 """
 
 from __future__ import annotations
@@ -129,15 +130,18 @@ def _time(text: str, to: exp.DataType) -> Any:
     return found if found is None or found.tzinfo is None else None
 
 
-def may_hold(condition: Predicate, extent: Extent | None, rows: int | None) -> bool:
-    """Whether a row group (or file) of such values may hold a row that meets the condition; false only if none can."""
+def may_hold(condition: Predicate, extent: Extent | None, rows: int | None, foreign: bool = True) -> bool:
+    """Whether a row group (or file) of such values may hold a row that meets the condition; false only if none can.
+
+    In a `foreign` file a column with bounds may hold NaN too.
+    """
     if extent is None:
         return True
     if condition.operator == "null":
         return extent.nulls != 0
     if rows is not None and extent.nulls == rows:
         return False
-    if condition.operator == "not null" or (condition.floating and condition.operator in _UP_TO_NAN):
+    if condition.operator == "not null" or (foreign and condition.floating and condition.operator in _UP_TO_NAN):
         return True
     low, high = extent.minimum, extent.maximum
     try:

@@ -56,12 +56,12 @@ def read_of(
         return _asked(relation, columns, conditions)
     files = statistics.files(part)
     there = sum(file.rows or 0 for file in files) or relation.rows
-    left = [file for file in files if _may(conditions, file.extents, file.rows)]
+    left = [file for file in files if _may(conditions, file.extents, file.rows, part.foreign)]
     own = [name for name in columns if name in keys]
     bounded = list(dict.fromkeys([*(one.column for one in conditions), *own]))
     looked = statistics.groups(left, columns, bounded) if left else {}
     if looked:
-        found = _of_groups(left, looked, conditions)
+        found = _of_groups(left, looked, conditions, part.foreign)
     else:
         rows = sum(file.rows or 0 for file in left) or (there if left else 0)
         typical = len(columns) / max(1, len(part.columns))
@@ -83,7 +83,7 @@ def read_of(
         rows_there=there,
         kept=found.kept,
         exact=len(looked) == len(left),
-        distinct=_distinct(own, [group for groups in looked.values() for group in groups], conditions, found.rows),
+        distinct=_distinct(own, [g for groups in looked.values() for g in groups], conditions, found.rows),
     )
 
 
@@ -138,11 +138,11 @@ class _Found:
 
 
 def _of_groups(
-    files: Sequence[FileFacts], looked: Mapping[str, Sequence[Group]], conditions: Sequence[Predicate]
+    files: Sequence[FileFacts], looked: Mapping[str, Sequence[Group]], conditions: Sequence[Predicate], foreign: bool
 ) -> _Found:
     """Return what the row groups of the files that were looked into come to; the other files are taken to be alike."""
     held = {
-        path: [group for group in groups if _may(conditions, group.extents, group.rows)]
+        path: [group for group in groups if _may(conditions, group.extents, group.rows, foreign)]
         for path, groups in looked.items()
     }
     groups = [group for found in held.values() for group in found]
@@ -157,5 +157,7 @@ def _of_groups(
     )
 
 
-def _may(conditions: Sequence[Predicate], extents: Mapping[str, Extent], rows: int | None) -> bool:
-    return all(may_hold(one, extents.get(one.column), rows) for one in conditions)
+def _may(
+    conditions: Sequence[Predicate], extents: Mapping[str, Extent], rows: int | None, foreign: bool = True
+) -> bool:
+    return all(may_hold(one, extents.get(one.column), rows, foreign) for one in conditions)

@@ -22,6 +22,8 @@ QUERY_CONF = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    # '${x}' is a text, and no variable.
+    "spark.sql.variable.substitute": "false",
     # A recursive query is stopped by its steps, which are counted, on every engine alike.
     "spark.sql.cteRecursionRowLimit": "-1",
     # A table's files are listed by the driver; a job for it costs more than stat() of some hundred files.

@@ -21,7 +21,25 @@ from sqlglot.tokenizer_core import TokenType
 
 __all__ = ["Dialect"]
 
+
+def substring(parser: DuckDBParser) -> exp.Anonymous:
+    """Read ``substring(text, from, for)``, or the same as ``substring(text FROM from FOR for)``, as a call."""
+    name = parser._tokens[parser._index - 2]  # noqa: SLF001 - the dialect's own parser
+    arguments = parser._parse_csv(parser._parse_disjunction)  # noqa: SLF001
+    if parser._match(TokenType.FROM):  # noqa: SLF001
+        arguments += _operand(parser)
+    if parser._match(TokenType.FOR):  # noqa: SLF001
+        arguments += [exp.Literal.number(1)][len(arguments) - 1 :]
+        arguments += _operand(parser)
+    return exp.Anonymous(this=name.text, expressions=arguments).update_positions(name)
+
+
 _KEYWORDS = {word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if word not in ("DIV", "FLOAT")}
+
+
+def _operand(parser: DuckDBParser) -> list[exp.Expr]:
+    found = parser._parse_disjunction()  # noqa: SLF001
+    return [] if found is None else [found]
 
 
 class Dialect(DuckDB):
@@ -37,7 +55,7 @@ class Dialect(DuckDB):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
-        }
+        } | {"SUBSTRING": substring}
         NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
 
     class Generator(DuckDBGenerator):

@@ -105,7 +105,8 @@ def likes(node: exp.Expr) -> exp.Expr:
             raise fault(
                 QueryError, "sets of signs in LIKE, [a-z], are not read; use regexp_matches(text, pattern)", node
             )
-        pattern.set("this", pattern.name.replace("\\", "\\\\"))
+        if not isinstance(node.parent, exp.Escape):
+            pattern.set("this", pattern.name.replace("\\", "\\\\"))
     return node
 
 

@@ -11,7 +11,7 @@ from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
 from skyhouse.query.rules.rule import call_of, constant, firm, hard, is_number, operand
-from skyhouse.query.rules.texts import float_text, time_text
+from skyhouse.query.rules.texts import float_text, number_text, time_text
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
@@ -28,6 +28,10 @@ def casts(node: exp.Expr, engine: Engine) -> exp.Expr:
         node.set("to", data_type("timestamp"))
     if kind(node.this) == "string" and family(kind(node)) == "time":
         node.set("this", time_text(node.this, engine))
+    if engine == "duckdb" and kind(node.this) == "string" and kind(node) == "bool":
+        node.set("this", call_of("trim", node.this))
+    if kind(node.this) == "string" and family(kind(node)) == "number":
+        node.set("this", number_text(node.this, kind(node), engine))
     return node
 
 

@@ -11,10 +11,15 @@ from sqlglot import exp
 
 from skyhouse.query.engines import Engine
 from skyhouse.query.intervals import TIME_TEXT
-from skyhouse.query.kinds import kind, with_kind
+from skyhouse.query.kinds import INTEGERS, kind, with_kind
 from skyhouse.query.rules.rule import filled, text_of
 
-__all__ = ["float_text", "time_text"]
+__all__ = ["float_text", "number_text", "time_text"]
+
+_SPACE = r"[ \t\n\r\f]*"
+# What PostgreSQL reads as a number; DuckDB reads '1_0', '0x1' and '5.5' as an integer too, Spark '1d' as a float.
+_INTEGER = rf"^{_SPACE}[+-]?[0-9]+{_SPACE}$"
+_FLOAT = rf"^{_SPACE}[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan){_SPACE}$"
 
 _DUCKDB = (
     "CASE WHEN isnan(_1) THEN 'NaN' WHEN isinf(_1) THEN CASE WHEN _1 > 0 THEN 'Infinity' ELSE '-Infinity' END"
@@ -47,6 +52,17 @@ def time_text(node: exp.Expr, engine: Engine) -> exp.Expr:
     """Return a text that is cast to a date or time, spoilt where only one of the engines would read it."""
     text = text_of(node)
     if text is not None and re.match(TIME_TEXT, text):
-        return node
+        return with_kind(exp.Literal.string(text.strip()), "string")
+    return _spoilt(node, TIME_TEXT, engine, "trim(_1)")
+
+
+def number_text(node: exp.Expr, wanted: str, engine: Engine) -> exp.Expr:
+    """Return a text that is cast to a number, spoilt where only one of the engines would read it."""
+    pattern = _INTEGER if wanted in INTEGERS else f"(?i){_FLOAT}"
+    text = text_of(node)
+    return node if text is not None and re.match(pattern, text) else _spoilt(node, pattern, engine, "_1")
+
+
+def _spoilt(node: exp.Expr, pattern: str, engine: Engine, value: str) -> exp.Expr:
     matches = "regexp_matches" if engine == "duckdb" else "regexp_like"
-    return filled(f"CASE WHEN {matches}(_1, '{TIME_TEXT}') THEN _1 ELSE '?' || _1 END", [node])
+    return filled(f"CASE WHEN {matches}(_1, '{pattern}') THEN {value} ELSE '?' || _1 END", [node])
