@@ -280,4 +280,4 @@ def _frame(node: exp.Window) -> None:
     for key in ("start", "end"):
         bound = frame.args.get(key)
         if isinstance(bound, exp.Expr) and not (isinstance(bound, exp.Literal) and not bound.is_string):
-            raise fault(QueryError, "a window's frame is bounded by numbers written in the query", node)
+            raise fault(QueryError, "a window's frame is bounded by numbers written in the query", bound)

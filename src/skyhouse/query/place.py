@@ -28,8 +28,12 @@ class Place:
 
 
 def fault(kind: type[E], problem: str, node: exp.Expr | None) -> E:
-    """Return an error of the kind that points at a node, where the node or one below it knows its place."""
-    places = [part.meta["place"] for part in node.walk() if part.meta.get("place")] if node else []
+    """Return an error of the kind that points at a node, where it, one below it or one beside it knows its place."""
+    places: list[Place] = []
+    while node is not None and not places:
+        places = [part.meta["place"] for part in node.walk() if part.meta.get("place")]
+        # What has no place, such as [], is near what stands beside it; not near another item of a clause.
+        node = None if isinstance(node.parent, (exp.Query, exp.Alias)) else node.parent
     if not places:
         return kind(problem)
     first = min(places, key=lambda place: (place.line, place.column))

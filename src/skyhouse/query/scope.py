@@ -246,7 +246,7 @@ class Scope:
         if node.table and not any(s.alias.lower() == node.table.lower() for s in sources):
             near = did_you_mean(node.table, [s.alias for s in sources])
             return fault(UnknownColumn, f"no table or alias {node.table!r} in FROM{near}", node)
-        where = " or ".join(s.title for s in self.sources if not s.hidden)
+        where = " or ".join(s.title for s in self.sources or sources if not s.hidden)
         known = [c.name for s in sources for c in s.columns.values()]
         near = did_you_mean(node.name, known)
         if not near and node.this.args.get("quoted"):

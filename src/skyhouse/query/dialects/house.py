@@ -19,6 +19,8 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
+from skyhouse.query.dialects.placed import Intervals, placed
+
 __all__ = ["Dialect"]
 
 
@@ -51,7 +53,9 @@ class Dialect(DuckDB):
         HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
         KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}
 
-    class Parser(DuckDBParser):
+    class Parser(Intervals, DuckDBParser):
+        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(DuckDBParser.PRIMARY_PARSERS)
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(DuckDBParser.PLACEHOLDER_PARSERS)
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")

@@ -15,6 +15,7 @@ from sqlglot.dialects.spark import Spark
 from sqlglot.parsers.spark import SparkParser
 
 from skyhouse.errors import QueryError
+from skyhouse.query.dialects.placed import Intervals, placed
 from skyhouse.query.dialects.rewrite import Rewrite, call, operand
 from skyhouse.query.place import fault
 
@@ -97,7 +98,9 @@ def _given(node: exp.Expr) -> exp.Expr:
 class SparkSql(Spark):
     """Spark SQL, as sqlglot is told of it: functions keep their names."""
 
-    class Parser(SparkParser):
+    class Parser(Intervals, SparkParser):
+        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(SparkParser.PRIMARY_PARSERS)
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(SparkParser.PLACEHOLDER_PARSERS)
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: SparkParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")

@@ -16,6 +16,7 @@ from sqlglot.dialects.tsql import TSQL
 from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import TokenType
 
+from skyhouse.query.dialects.placed import placed
 from skyhouse.query.dialects.rewrite import Rewrite
 from skyhouse.query.dialects.skyserver import applied, constants, searches
 from skyhouse.query.dialects.tsql_calls import converted, functions, methods
@@ -54,6 +55,8 @@ class SkyServerSql(TSQL):
         }
 
     class Parser(TSQLParser):
+        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(TSQLParser.PRIMARY_PARSERS)
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(TSQLParser.PLACEHOLDER_PARSERS)
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TSQLParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "CONVERT", "TRY_CONVERT")

@@ -15,7 +15,10 @@ _MOST_BINS = 256
 # 0 where all values are finite, else NaN: DuckDB's moments of few rows, and of constants, lose a NaN.
 _POISON = "sum(0e0 * _1)"
 _POISON_2 = "sum(0e0 * _1 * _2)"
-_NAN = "CAST('NaN' AS DOUBLE)"
+# Between -Infinity and a number there is nothing that is known; DuckDB would say -Infinity.
+_LEAST = "CAST('-Infinity' AS DOUBLE)"
+_COUNTS = f"count(_1); count(CASE WHEN _1 = {_LEAST} THEN 1 END)"
+_BETWEEN = f"CASE WHEN _1 = {_LEAST} AND ceil({{}} * (_2 - 1)) >= _3 THEN CAST('NaN' AS DOUBLE) ELSE _1 END"
 _BOTH = "CASE WHEN NOT _1 IS NULL AND NOT _2 IS NULL THEN {} END"
 _PARTS = "regr_sxy(_1, _2); regr_sxx(_1, _2); regr_syy(_1, _2)"
 _SLOPE = "_1 / nullif(_2, 0e0)"
@@ -179,6 +182,8 @@ def _quantiles() -> list[Function]:
             "the middle value, or the mean of the two in the middle",
             "median(x)",
             "2.0",
+            duckdb=f"median(_1); {_COUNTS}",
+            duckdb_wrap=_BETWEEN.format("0.5e0"),
             nan="greater than all numbers",
         ),
         _number(
@@ -187,6 +192,8 @@ def _quantiles() -> list[Function]:
             "quantile_cont(x, 0.9)",
             "3.4",
             arguments=of,
+            duckdb=f"quantile_cont(_1, _2); {_COUNTS}; max(_2)",
+            duckdb_wrap=_BETWEEN.format("_4"),
             spark="percentile(_1, _2)",
             nan="greater than all numbers",
         ),
@@ -214,8 +221,8 @@ def _quantiles() -> list[Function]:
             "0.5",
             spark="collect_list(_1); median(_1)",
             spark_wrap="CASE WHEN size(_1) > 0 THEN element_at(transform(array(array_sort(transform(_1, "
-            "v -> abs(v - _2)))), s -> (element_at(s, CAST((size(s) + 1) // 2 AS INT)) + "
-            "element_at(s, CAST(size(s) // 2 + 1 AS INT))) / 2), 1) END",
+            "_v -> abs(_v - _2)))), _s -> (element_at(_s, CAST((size(_s) + 1) // 2 AS INT)) + "
+            "element_at(_s, CAST(size(_s) // 2 + 1 AS INT))) / 2), 1) END",
         ),
     ]
 
