@@ -1,4 +1,4 @@
-"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | drop | vacuum | plot | calibrate`.
+"""The command line: `skyhouse demo | simulate | ingest | tables | schema | sql | history | drop | plot | ...`.
 
 On a terminal it prints tables and progress; into a pipe it prints plain lines, and with ``--json`` what machines read.
 """
@@ -202,6 +202,23 @@ def sql(
             print_query_json(query)
         else:
             print_query(query, limit)
+
+
+@app.command()
+def history(
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many of the last runs.")] = 20,
+    lake: LakeOption = _LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last runs of queries, oldest first: when, seconds, rows, engine, text, error."""
+    with skyhouse.open(lake, create=False) as opened:
+        runs = opened.history(last).to_pylist()
+    if not as_json:
+        names = ("started_at", "seconds", "rows", "engine", "text", "error")
+        runs = [{name: " ".join(str(run[name]).split()) for name in names} for run in runs]
+        for run in runs:
+            run["started_at"], run["seconds"] = run["started_at"][:19], f"{float(run['seconds']):.3f}"
+    print_rows(runs, as_json=as_json)
 
 
 @app.command()

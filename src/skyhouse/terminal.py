@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import sys
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -168,8 +169,9 @@ def print_query(query: Query, limit: int) -> None:
         return
     rows_shown = _rows(query.limit(limit))
     print("\t".join(names))
+    shorter = [_short if column.type == "float32" else _whole for column in query.columns]
     for values in rows_shown:
-        print("\t".join(_cell(value) for value in values.values()))
+        print("\t".join(told(value) for told, value in zip(shorter, values.values(), strict=True)))
 
 
 def _fitting(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> int:
@@ -211,6 +213,28 @@ def grid(names: Sequence[str], rows: Sequence[Any]) -> Grid:
         values = row.values() if isinstance(row, dict) else row
         made.add_row(*(Text(_cell(value)) for value in values))
     return made
+
+
+def _whole(value: object) -> str:
+    """Return a value for a program that reads on: a float with all its digits."""
+    return repr(value) if isinstance(value, float) else _cell(value)
+
+
+def _short(value: object) -> str:
+    """Return a float that was of 32 bits, with no more digits than tell it from its neighbours."""
+    if not isinstance(value, float) or math.isnan(value):
+        return _cell(value)
+    texts = (f"{value:.{digits}g}" for digits in range(6, 10))
+    return next((text for text in texts if _single(text) == value), repr(value))
+
+
+def _single(text: str) -> float:
+    """Return the float of 32 bits that is nearest to a number's text; infinity beyond them."""
+    try:
+        found: float = struct.unpack("f", struct.pack("f", float(text)))[0]
+    except OverflowError:
+        return math.inf
+    return found
 
 
 def _cell(value: object) -> str:

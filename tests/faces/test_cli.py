@@ -73,6 +73,21 @@ def test_all_rows_as_json(lake_path: Path) -> None:
     assert ask(lake_path, "sql", "SELECT x FROM manga.spaxels WHERE x < 0", "--json").stdout == "[]\n"
 
 
+def test_a_program_reads_all_digits(lake_path: Path) -> None:
+    asked = "SELECT 58849.123456 AS d, cast(0.1 AS real) AS f, cast(1.17549435e-38 AS real) AS s, NULL AS n, 'a' AS t"
+    assert ask(lake_path, "sql", asked).stdout.splitlines()[1] == "58849.123456\t0.1\t1.1754944e-38\t\ta"
+
+
+def test_history_shows_the_last_runs(lake_path: Path) -> None:
+    ask(lake_path, "sql", "SELECT 7 AS\n seven")
+    ask(lake_path, "sql", "SELECT cast(plateifu AS int) AS no FROM manga.galaxies")
+    first, second = (line.split("\t") for line in ask(lake_path, "history", "-n", "2").stdout.splitlines())
+    assert first[2:] == ["1", "duckdb", "SELECT 7 AS seven LIMIT 100", ""]
+    assert second[2:4] == ["0", "duckdb"]
+    assert second[5].startswith("EngineError: ")
+    assert len(json.loads(ask(lake_path, "history", "-n", "1", "--json").stdout)) == 1
+
+
 def test_json_has_no_nan(lake_path: Path) -> None:
     done = ask(lake_path, "sql", "SELECT CAST('nan' AS double) AS a, -CAST('inf' AS real) AS b, 0.5 AS c", "--json")
     assert json.loads(done.stdout, parse_constant=pytest.fail) == [{"a": None, "b": None, "c": 0.5}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ __all__ = ["create_log", "delta_errors", "notes", "open_log", "read_definition",
 # Delta refuses these in column names unless names are mapped, and mapped names few readers understand.
 _FORBIDDEN = frozenset(" ,;{}()\n\t=")
 _CHECKPOINT_EVERY = 50
+_RUST = re.compile(r'\s*Error: Os \{[^}]*message: "([^"]*)" \}')
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def delta_errors(doing: str) -> Iterator[None]:
     except (DeltaError, OSError, ValueError) as error:
         if isinstance(error, LakeError):
             raise
-        reason = str(error).partition("\n   0:")[0]
+        reason = _RUST.sub(r": \1", str(error).partition("\n   0:")[0])
         raise LakeError(f"{doing}: {reason}") from error
 
 

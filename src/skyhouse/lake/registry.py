@@ -61,7 +61,8 @@ class Registry:
         try:
             found = tomllib.loads(marker.read_text(encoding="utf-8")).get("format")
         except (FileNotFoundError, NotADirectoryError):
-            raise NotALake(f"{root} is not a lake: it has no {MARKER}; skyhouse.open(path) makes one") from None
+            made = "skyhouse.open(path) and `skyhouse ingest` make one"
+            raise NotALake(f"{root} is not a lake: it has no {MARKER}; {made}") from None
         except (OSError, ValueError) as error:
             raise NotALake(f"{marker} cannot be read: {error}") from error
         if type(found) is not int or found < 1:
