@@ -331,6 +331,44 @@ JOINS = [
         '("n" > 0) OR ("good")',
     ),
     ("FROM pg.galaxies g JOIN pg.galaxies h ON h.id = g.id WHERE g.n > 0", "galaxies", ""),
+    # Queries in FROM, and WITH: what stands around them goes into them.
+    (
+        "FROM (SELECT h.id, h.n AS m FROM pg.galaxies h WHERE h.good) AS g WHERE g.m > 0",
+        "galaxies",
+        '"good" AND "n" > 0',
+    ),
+    (
+        "FROM (SELECT * FROM (SELECT h.id, h.n AS m FROM pg.galaxies h) AS i WHERE i.m < 90) AS g WHERE 0 < g.m",
+        "galaxies",
+        '"n" < 90 AND "n" > 0',
+    ),
+    (
+        "FROM (WITH q AS (SELECT h.id, h.n FROM pg.galaxies h) SELECT q.id FROM q WHERE q.n > 0) AS g WHERE g.id > 2",
+        "galaxies",
+        '"n" > 0 AND "id" > 2',
+    ),
+    (
+        "FROM (WITH q AS (SELECT * FROM pg.galaxies h) SELECT q.id FROM q JOIN q AS p USING (id) WHERE q.n > 0) AS g",
+        "galaxies",
+        "",
+    ),
+    (
+        "FROM pg.big b LEFT JOIN (SELECT id, n FROM pg.galaxies h) AS g ON g.id = b.id AND g.n > 3 WHERE g.n IS NULL",
+        "galaxies",
+        '"n" > 3',
+    ),
+    (
+        "FROM (SELECT b.id, h.n FROM pg.big b LEFT JOIN pg.galaxies h ON h.id = b.id) AS g WHERE g.n IS NULL",
+        "galaxies",
+        "",
+    ),
+    ("FROM (SELECT h.n AS id, count(*) AS c FROM pg.galaxies h GROUP BY h.n) AS g WHERE g.id > 3", "galaxies", ""),
+    ("FROM (SELECT max(h.n) AS id FROM pg.galaxies h) AS g WHERE g.id > 3", "galaxies", ""),
+    ("FROM (SELECT h.id, row_number() OVER () AS r FROM pg.galaxies h) AS g WHERE g.id > 3", "galaxies", ""),
+    ("FROM (SELECT h.id, h.id + 1 AS m FROM pg.galaxies h) AS g WHERE g.m > 3", "galaxies", ""),
+    ("FROM (SELECT h.n, h.id FROM pg.galaxies h) AS g(a, id) WHERE g.a > 3", "galaxies", '"n" > 3'),
+    ("FROM (SELECT h.id FROM pg.galaxies h UNION ALL SELECT b.id FROM pg.big b) AS g WHERE g.id > 3", "galaxies", ""),
+    ("FROM (SELECT h.id, h.n FROM pg.galaxies h) AS g JOIN pg.big AS h ON h.k = g.id AND h.id > 3", "galaxies", ""),
 ]
 
 
@@ -340,8 +378,8 @@ def test_conditions_of_joins(lake, postgres_server, text, table, asked):
         found = rows(lake, f"SELECT g.id {text} ORDER BY 1")
     (sql,) = [sql for sql in log.sql if f'"public"."{table}"' in sql]
     assert sql.partition(" WHERE ")[2] == asked
-    # The same without any condition asked: each table behind a query that lets all rows pass.
-    inside = re.sub(r"pg\.(galaxies|big) ([gbh])", r"(SELECT * FROM pg.\1) AS \2", text)
+    # The same without any condition asked: each table behind a query that lets all rows pass, and no condition in.
+    inside = re.sub(r"pg\.(galaxies|big) (?:AS )?([gbh])", r"(SELECT * FROM pg.\1 OFFSET 0) AS \2", text)
     assert found == rows(lake, f"SELECT g.id {inside} ORDER BY 1")
 
 
@@ -367,7 +405,7 @@ CLAUSES = [
 
 @pytest.mark.parametrize("text", CLAUSES)
 def test_other_clauses(lake, text):
-    inside = re.sub(r"pg\.(galaxies|big|kinds) AS ([gbk])", r"(SELECT * FROM pg.\1) AS \2", text)
+    inside = re.sub(r"pg\.(galaxies|big|kinds) AS ([gbk])", r"(SELECT * FROM pg.\1 OFFSET 0) AS \2", text)
     assert rows(lake, text) == rows(lake, inside)
 
 
@@ -390,6 +428,8 @@ def test_random_conditions_never_lose_a_row(lake):
     @given(trees)
     def check(condition):
         kept = rows(lake, f"SELECT id FROM (SELECT id, {condition} AS c FROM pg.galaxies) WHERE c ORDER BY id")
+        around = f"WITH w AS (SELECT * FROM pg.galaxies) SELECT id FROM (SELECT * FROM w) AS q WHERE {condition}"
+        assert rows(lake, f"{around} ORDER BY id") == kept
         assert rows(lake, f"SELECT id FROM pg.galaxies WHERE {condition} ORDER BY id") == kept
         first = rows(lake, f"SELECT id FROM pg.galaxies WHERE {condition} ORDER BY id LIMIT 2")
         assert first == kept[:2]

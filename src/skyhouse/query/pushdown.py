@@ -6,6 +6,9 @@ where PostgreSQL evaluates it to what Skyhouse's language says: comparisons of a
 column, IN, BETWEEN, LIKE, IS NULL, truth values, and AND, OR, NOT of these. It stays in the engine's statement too, so
 that the rows never depend on what was left to the server.
 
+A condition that stands around a query in FROM, or around the one use of a WITH, goes into it where it is about columns
+that the query hands on as they are; but not into one that groups, counts, limits or windows its rows.
+
 A condition of WHERE or of an inner JOIN may take rows of a table away before all joins, but not where an outer join
 gives NULLs in their place and the condition holds for NULL. Of a LEFT JOIN's ON, the right side's conditions may.
 """
@@ -21,6 +24,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from skyhouse.query.kinds import FLOATS, INTEGERS, kind
+from skyhouse.query.outside import Condition, Outside, conditions, gathers
 from skyhouse.query.relation import Relation, Scan
 from skyhouse.query.remote import Remote, RemoteColumn, Request
 
@@ -45,16 +49,17 @@ def with_requests(tree: exp.Query, scans: Sequence[Scan]) -> tuple[Scan, ...]:
     """Return the scans of a resolved query, those of remote relations with what is asked of the server."""
     if not any(scan.relation.remote for scan in scans):
         return tuple(scans)
-    selects = list(tree.find_all(exp.Select))
+    outside = Outside(tree)
     return tuple(
-        replace(scan, request=_request(tree, selects, scan)) if scan.relation.remote else scan for scan in scans
+        replace(scan, request=_request(tree, outside, scan)) if scan.relation.remote else scan for scan in scans
     )
 
 
-def _request(tree: exp.Query, selects: list[exp.Select], scan: Scan) -> Request:
+def _request(tree: exp.Query, outside: Outside, scan: Scan) -> Request:
     relation, remote = scan.relation, scan.relation.remote
     assert remote is not None
-    uses = [use for select in selects for use in _uses(select, relation, remote)]
+    selects = tree.find_all(exp.Select)
+    uses = [use for select in selects for use in _uses(select, relation, remote, outside.of(select))]
     mentioned = sum(table.name == scan.name and not table.db for table in tree.find_all(exp.Table))
     names = scan.columns or (relation.columns[0].name,)
     sql = ", ".join(f"{remote.columns[name].value} AS {quoted(name)}" for name in names)
@@ -105,7 +110,7 @@ class _Use:
         # An infinite time is NULL to us, so that times are compared and ordered otherwise there.
         if count is None or not self.whole or self.write.times or any(args.get(clause) for clause in clauses):
             return ""
-        if any(_gathers(part) for item in self.select.expressions for part in item.walk()):
+        if any(gathers(part) for item in self.select.expressions for part in item.walk()):
             return ""
         order = self._order(args.get("order"))
         if order is None:
@@ -127,16 +132,7 @@ class _Use:
         return f" ORDER BY {', '.join(terms)}"
 
 
-_MANY = (exp.Window, exp.Unnest, exp.Explode, exp.Subquery, exp.Exists)
-
-
-def _gathers(node: exp.Expr) -> bool:
-    """Whether a result has another number of rows for it, or more of the table is read."""
-    many = isinstance(node, exp.Anonymous) and str(node.this).lower() in ("unnest", "explode")
-    return many or isinstance(node, _MANY) or bool(node.meta.get("aggregate"))
-
-
-def _uses(select: exp.Select, relation: Relation, remote: Remote) -> Iterator[_Use]:
+def _uses(select: exp.Select, relation: Relation, remote: Remote, outside: Sequence[Condition]) -> Iterator[_Use]:
     start = select.args.get("from_")
     joins = select.args.get("joins") or []
     places = ([start] if start else []) + joins
@@ -150,52 +146,13 @@ def _uses(select: exp.Select, relation: Relation, remote: Remote) -> Iterator[_U
             yield _Use(select, writer, [], whole=False)
             continue
         found, whole = [], True
-        for condition, or_null in _conditions(select, joins, place):
+        for condition, or_null in conditions(select, place, outside):
             written = writer.condition(condition)
             if written is None or (or_null and condition.find(exp.Is)):
                 whole = False
             else:
                 found.append(written)
         yield _Use(select, writer, found, whole)
-
-
-def _conditions(select: exp.Select, joins: list[exp.Join], place: exp.Expr) -> Iterator[tuple[exp.Expr, bool]]:
-    """Yield the conditions that may take rows of one table away, each with whether it must not hold for NULLs."""
-    at = next((number for number, join in enumerate(joins) if join is place), -1)
-    how = [(join.side.upper(), join.kind.upper(), bool(join.args.get("method"))) for join in joins]
-    if at >= 0 and (how[at][2] or how[at][1] not in _PLAIN):
-        return  # of what an ASOF join finds nearest, nothing may be gone before
-    side, kind_, _ = how[at] if at >= 0 else ("", "", False)
-    later = {join[0] for join in how[at + 1 :]}
-    filling = kind_ in ("SEMI", "ANTI")
-    nulls = (side in ("LEFT", "FULL") and not filling) or bool(later & {"RIGHT", "FULL"})
-    where = select.args.get("where")
-    if where is not None:
-        yield from ((part, nulls) for part in _parts(where.this))
-    for number, join in enumerate(joins):
-        on = join.args.get("on")
-        if on is None or how[number][2]:
-            continue
-        inner = how[number][1] in ("", "INNER", "CROSS") and not how[number][0]
-        if number == at and (filling or side == "LEFT" or inner):
-            yield from ((part, bool(later & {"RIGHT", "FULL"}) and inner) for part in _parts(on))
-        elif number > at and (inner or how[number][1] == "SEMI"):
-            yield from ((part, nulls) for part in _parts(on))
-
-
-_PLAIN = frozenset({"", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"})
-
-
-def _parts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    pending = [condition]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, exp.Paren):
-            pending.append(part.this)
-        elif isinstance(part, exp.And):
-            pending += [part.right, part.left]
-        else:
-            yield part
 
 
 # -- conditions ---------------------------------------------------------------------------------------------------
