@@ -557,3 +557,32 @@ def test_many_drop_make_read_and_clean_at_once(lake):
             done.result()
     assert seen <= {(2000, 7)}
     assert leftovers(lake) == []
+
+
+def test_python_explains_statements_too(lake):
+    told = lake.explain("CREATE TABLE my.a AS SELECT id FROM sky.stars WHERE id > 1")
+    assert told.rows() == lake.explain("SELECT id FROM sky.stars WHERE id > 1").rows()
+    assert "my.a" not in lake.registry.names()
+    with pytest.raises(QueryError, match="DROP TABLE has no query"):
+        lake.explain("DROP TABLE sky.stars")
+
+
+def test_numbers_that_cannot_be_are_refused(lake):
+    with pytest.raises(InputError, match="-1"):
+        lake.history(-1)
+    with pytest.raises(InputError, match="older_than_hours"):
+        lake.vacuum(-1)
+
+
+def test_an_error_has_the_text_as_it_was(lake):
+    with pytest.raises(EngineError, match="string 'c'"):
+        lake.sql("SELECT cast(name AS int) AS n FROM sky.stars WHERE id = 3").on("duckdb").to_arrow()
+
+
+def test_a_long_copy_of_one_file_stops_no_query_of_another(lake, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("v\n1\n")
+        lake.attach(f"x.{name}", tmp_path / f"{name}.csv")
+    slow = next(one for one in lake.attachments() if one.name == "x.a")
+    with lake._context.attached._held(slow), ThreadPoolExecutor(1) as other:
+        assert other.submit(rows, lake, "SELECT v FROM x.b").result(timeout=20) == [(1,)]

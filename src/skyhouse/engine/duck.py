@@ -186,6 +186,7 @@ class DuckEngine:
     def _translated(self, error: Exception) -> EngineError:
         # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
         text = _LOWERED.sub("", str(error))
+        text = text.replace("Could not convert string '?", "Could not convert string '")  # only makes a text no number
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
             limit = self.settings.memory_limit or "80% of the machine's memory"
             return OutOfMemory(

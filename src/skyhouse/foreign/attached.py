@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterable
@@ -24,12 +25,13 @@ __all__ = ["Attached"]
 
 
 class Attached:
-    """The attached tables of the lake in a folder. Threads may share it."""
+    """The attached tables of the lake in a folder. Threads may share it; only those that want the same one wait."""
 
     def __init__(self, root: Path) -> None:
         self._root = root / FOLDER
         self._kept = Attachments(root)
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.RLock] = {}
         self._files: dict[str, tuple[Attachment, FileTable]] = {}
         self._servers: dict[str, tuple[Attachment, Server]] = {}
 
@@ -55,7 +57,7 @@ class Attached:
         for held in taken:
             if held.lower() == name.lower() or held.lower().startswith(f"{name.lower()}."):
                 raise TableExists(f"the lake has a table {held} of its own; attach under another name")
-        with self._lock:
+        with self._held(new):
             self._kept.put(new)
             try:
                 found = self._tables(new)
@@ -68,7 +70,8 @@ class Attached:
 
     def detach(self, name: str) -> None:
         """Forget an attachment, and delete what was copied of it. Raises UnknownTable, LakeError."""
-        with self._lock:
+        held = self._kept.find(name)
+        with self._held(held) if held is not None else contextlib.nullcontext():
             removed = self._kept.remove(name)
             if removed.kind == "postgres":
                 self._server(removed).close()
@@ -95,10 +98,10 @@ class Attached:
         low = name.lower()
         for one in self.all():
             if one.kind == "postgres" and low.startswith(f"{one.name.lower()}."):
-                with self._lock:
+                with self._held(one):
                     return self._server(one).relation(name)
             if one.kind != "postgres" and low == one.name.lower():
-                with self._lock:
+                with self._held(one):
                     return self._file(one).relation()
         return None
 
@@ -129,18 +132,26 @@ class Attached:
         for origin in grouped:
             if origin not in known:
                 raise UnknownTable(f"{origin!r} was detached before its rows were fetched")
-        with self._lock:
-            return [(self._server(known[origin]), asked) for origin, asked in grouped.items()]
+        found = []
+        for origin, asked in grouped.items():
+            with self._held(known[origin]):
+                found.append((self._server(known[origin]), asked))
+        return found
 
     def close(self) -> None:
         """Give the connections to servers back."""
-        with self._lock:
-            for _, server in self._servers.values():
+        for one, server in list(self._servers.values()):
+            with self._held(one):
                 server.close()
-            self._servers.clear()
+                self._servers.pop(one.name, None)
+
+    def _held(self, one: Attachment) -> threading.RLock:
+        """Return the lock of one attachment: to copy a long file or to ask a slow server stops no query of others."""
+        with self._lock:
+            return self._locks.setdefault(one.name.lower(), threading.RLock())
 
     def _tables(self, one: Attachment) -> list[AttachedTable]:
-        with self._lock:
+        with self._held(one):
             return self._server(one).tables() if one.kind == "postgres" else [self._file(one).table()]
 
     def _file(self, one: Attachment) -> FileTable:

@@ -77,6 +77,13 @@ def _copy(file: pq.ParquetFile, spans: Iterable[Span], keys: Collection[str], wr
         first = stop
 
 
+def _older(path: Path, youngest: float) -> bool:
+    try:
+        return path.stat().st_mtime < youngest
+    except FileNotFoundError:  # somebody else deletes it, or the whole table
+        return False
+
+
 def vacuum(table: Table, older_than_hours: float = 24) -> list[str]:
     """Delete Parquet files in the table's folder that its newest version does not name; return their names.
 
@@ -87,7 +94,7 @@ def vacuum(table: Table, older_than_hours: float = 24) -> list[str]:
     youngest = time.time() - older_than_hours * 3600
     try:
         # Listed before the log is read: what is committed in between is then named by the log.
-        found = [path for path in table.path.glob(PART) if path.stat().st_mtime < youngest]
+        found = [path for path in table.path.glob(PART) if _older(path, youngest)]
         named = {file.path for file in table.refresh().files()}
         gone = [path for path in found if str(path) not in named]
         for path in gone:

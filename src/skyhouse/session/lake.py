@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from skyhouse.errors import UnknownTable
+from skyhouse.errors import InputError, UnknownTable
 from skyhouse.foreign.table import AttachedTable
 from skyhouse.lake.attachments import Attachment
 from skyhouse.lake.registry import Registry
 from skyhouse.lake.table import Table
 from skyhouse.query.answer import Asked
-from skyhouse.query.commands import Command, read
+from skyhouse.query.commands import Command, Drop, read
 from skyhouse.query.costs import Profile
 from skyhouse.query.explain import Explanation
 from skyhouse.query.job import Progress as QueryProgress
@@ -104,11 +104,19 @@ class Lake:
     ) -> Explanation:
         """Return how a query (or its text) would run: engine and reason, predictions, files and bytes, SQL.
 
+        Of a statement that writes it is how the query in it would run.
         `native` adds the engine's own plan, for which the engine is started. A `profile` tells what would be picked on
         another machine or cluster. Raises QueryError and UnknownName.
         """
-        found = Query.of(query, self._context, dialect) if isinstance(query, str) else query
+        found = self._query_in(query, dialect) if isinstance(query, str) else query
         return self._context.explain(found.tree, engine or found.engine, native, profile)
+
+    def _query_in(self, text: str, dialect: str) -> Query:
+        found = read(text, dialect)
+        if isinstance(found, Drop):
+            raise found.target.fault("DROP TABLE has no query to explain")
+        tree = found.query if isinstance(found, Command) else found
+        return Query.checked(tree, self._context, None, Asked(text, dialect))
 
     def ibis(self, table: str | None = None) -> Any:
         """Return a table of the lake as an Ibis table, or without a name the lake's `IbisLake`, which has all of them.
@@ -129,7 +137,10 @@ class Lake:
         """Return the runs of the lake's queries, or the last n of them, oldest first, as an Arrow table.
 
         Columns: started_at (UTC), text, dialect, engine, reason, predicted_seconds, seconds, bytes, rows, error, moved.
+        Raises InputError for an n below 0.
         """
+        if n is not None and n < 0:
+            raise InputError(f"the last n runs are a whole number of them, not {n!r}")
         return self._context.history(n)
 
     def write(
@@ -163,6 +174,8 @@ class Lake:
         """
         from skyhouse.lake.replace import vacuum
 
+        if not older_than_hours >= 0:
+            raise InputError(f"older_than_hours is a number from 0, not {older_than_hours!r}")
         gone = []
         for name in self.registry.names():
             try:

@@ -22,6 +22,7 @@ def translated(error: BaseException) -> EngineError:
         return OutOfMemory(f"Spark ran out of memory: raise spark_memory. {text}")
     if "cancelled" in text.lower() or "OPERATION_CANCELED" in text:
         return EngineError("Spark stopped: the query was cancelled")
+    text = text.replace("The value '?", "The value '")  # which only makes a text no number
     return EngineError(f"Spark: {text}")
 
 
