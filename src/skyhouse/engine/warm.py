@@ -130,12 +130,20 @@ def start(master: str = "local[*]", memory: str = "4g", port: int = 0, idle: flo
             env=os.environ | {"PYTHONPATH": path},
             start_new_session=True,  # it outlives this process and its terminal
         )
+    try:
+        return _awaited(server, log)
+    finally:
+        server.returncode = server.poll() or 0  # it goes on, and nobody here waits for it
+
+
+def _awaited(server: subprocess.Popen[bytes], log: Path) -> WarmServer:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if (found := find()) is not None:
             return found
-        # One that finds another starting leaves that to it; then this waits for the other.
-        if server.poll():
+        # One that finds another starting leaves that to it and ends; then this waits for the other.
+        if server.poll() is not None and (held := lock(log.parent, shared=True)) is not None:
+            held.close()
             raise EngineError(f"the Spark server did not start: {_last_words(log)}")
         time.sleep(_PAUSE)
     stop()

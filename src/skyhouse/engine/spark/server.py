@@ -54,6 +54,7 @@ def main(folder: Path, master: str, memory: str, port: int, idle: float) -> None
             now = time.time()
             state = WarmServer(os.getpid(), service.localPort(), token, master, memory, session.version, idle, now, now)
             _warm(state.url, Path(scratch))
+            state = replace(state, used=time.time())
             while not told.is_set():
                 state = _look(state, service, session)
                 if time.time() - state.used > idle:
