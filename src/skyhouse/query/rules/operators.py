@@ -10,11 +10,12 @@ from sqlglot import exp
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.kinds import FLOATS, INTEGERS, cast, common, data_type, double, family, is_nested, kind, with_kind
-from skyhouse.query.rules.rule import call_of, constant, firm, hard, is_number, operand
+from skyhouse.query.rules.rule import call_of, constant, filled, firm, hard, is_number, operand
 from skyhouse.query.rules.texts import float_text, number_text, time_text
 
 __all__ = ["arithmetic", "bits", "casts", "choices", "comparisons", "division", "likes", "literals"]
 
+_PLACES = 63
 _BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseLeftShift, exp.BitwiseRightShift)
 
 
@@ -79,7 +80,7 @@ def _not_zero(node: exp.Expr, wanted: str) -> exp.Expr:
     return with_kind(call_of("nullif", node, zero), wanted)
 
 
-def bits(node: exp.Expr, _engine: Engine) -> exp.Expr:
+def bits(node: exp.Expr, engine: Engine) -> exp.Expr:
     """Bring bit patterns to 64 bits."""
     for key in ("this", "expression"):
         # In Spark & binds closer than |; as read, both go from the left.
@@ -89,9 +90,26 @@ def bits(node: exp.Expr, _engine: Engine) -> exp.Expr:
     if isinstance(node, (exp.BitwiseLeftShift, exp.BitwiseRightShift)):
         # Spark shifts by an INT only.
         node.set("expression", node.expression if is_number(node.expression) else cast(node.expression, "int32"))
-    elif not isinstance(node, exp.BitwiseNot):
+        return _shift(node, engine)
+    if not isinstance(node, exp.BitwiseNot):
         node.set("expression", cast(node.expression, "int64"))
     return node
+
+
+def _shift(node: exp.Expr, engine: Engine) -> exp.Expr:
+    """Make a shift by less than 0 or more than 63 NULL, and bits that are lost on the left an error."""
+    left = isinstance(node, exp.BitwiseLeftShift)
+    places = constant(node.expression)
+    if places is not None and 0 <= places <= _PLACES and (engine == "duckdb" or not left):
+        return node
+    plain = "_1 << _2" if left else "_1 >> _2"
+    if left and engine == "spark":
+        lost = "CAST(raise_error('Overflow in left shift') AS BIGINT)"
+        plain = f"CASE WHEN _1 < 0 OR (({plain}) >> _2) <> _1 THEN {lost} ELSE {plain} END"
+    return with_kind(
+        exp.Paren(this=filled(f"CASE WHEN _2 BETWEEN 0 AND {_PLACES} THEN {plain} END", [node.this, node.expression])),
+        "int64",
+    )
 
 
 def choices(node: exp.Expr, _engine: Engine) -> exp.Expr:
