@@ -98,9 +98,14 @@ class Table:
     def files(self) -> tuple[DataFile, ...]:
         """Return the Parquet files of this version, in the order of the smallest values of their sort columns."""
         if self._files is None or self._files[0] != self.version:
-            with delta_errors(f"table {self.name}: its log cannot be read"):
-                # from_stream, since pa.table() would import pandas to ask whether it was given a data frame.
-                entries = pa.RecordBatchReader.from_stream(self._log.get_add_actions(flatten=True)).read_all()
+            try:
+                with delta_errors(f"table {self.name}: its log cannot be read"):
+                    # from_stream, since pa.table() would import pandas to ask whether it was given a data frame.
+                    entries = pa.RecordBatchReader.from_stream(self._log.get_add_actions(flatten=True)).read_all()
+            except LakeError as error:
+                if self.is_same:
+                    raise
+                raise UnknownTable(f"no table {self.name!r} any more: it was dropped just now") from error
             found = [self._file(entry) for entry in entries.to_pylist()]
             self._files = (self.version, tuple(sorted(found, key=self._place)))
         return self._files[1]
