@@ -149,7 +149,8 @@ def main(spaxels: int) -> None:
     with skyhouse.open(path, create=False) as lake:
         calibrate(lake.settings, Calibration(), progress=lambda step: print(step, flush=True))
     with skyhouse.open(path, create=False) as lake:
-        galaxy = lake.table(G).select("plateifu").limit(1, 2000).to_arrow()["plateifu"][0].as_py()
+        middle = lake.registry.table(G).rows // 2
+        galaxy = lake.table(G).select("plateifu").limit(1, middle).to_arrow()["plateifu"][0].as_py()
         queries = [text.format(galaxy=galaxy) for text in QUERIES]
         lake.sql(queries[0]).run("spark")
         tell(measured(lake, queries), lake.registry.table(S).rows)
