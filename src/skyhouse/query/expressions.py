@@ -103,10 +103,12 @@ class Expressions:
 
     def truth(self, node: exp.Expr, where: str) -> None:
         """Check a node that has to be a truth value."""
+        parent, key, index = node.parent, node.arg_key, node.index
         if (found := self.visit(node)) not in ("bool", "null", ""):
             raise fault(QueryError, f"{where} takes a condition, and {shown(node)} is a {word(found)}", node)
-        if isinstance(node, exp.Null):
-            node.replace(cast(node.copy(), "bool"))  # Spark's conditions take no bare NULL
+        if found == "null" and parent is not None and key is not None:
+            held = parent.args[key] if index is None else parent.args[key][index]
+            parent.set(key, cast(held.copy(), "bool"), index)  # Spark's conditions take no bare NULL
 
     def _number(self, node: exp.Expr, where: str) -> str:
         self.visit(node)
