@@ -293,9 +293,10 @@ def from_clause(luck, depth):
     if grammar.chance(55):
         return f"FROM {first} AS s", columns
     if grammar.chance(25):
-        how = grammar.pick("CROSS JOIN UNNEST(s.lc.mjd, s.lc.mag) AS u(t, m)", "CROSS JOIN UNNEST(s.lc.mag) AS u(m)")
-        unnested = {"u.m": "exact"} | ({"u.t": "exact"} if "u(t" in how else {})
-        return f"FROM {first} AS s {how}", columns | unnested
+        # The place in the list makes a row one of its kind, for windows.
+        lists, names = grammar.pick(("s.lc.mjd, s.lc.mag", "t, m"), ("s.lc.mag", "m"))
+        unnested = {f"u.{name}": "exact" for name in names.split(", ")} | {"u.id": "int"}
+        return f"FROM {first} AS s CROSS JOIN UNNEST({lists}) WITH ORDINALITY AS u({names}, id)", columns | unnested
     second = grammar.pick("g.stars", "g.visits", "g.visits", "g.nothing")
     both = columns | {f"v.{name}": kind for name, kind in COLUMNS.items()}
     how = grammar.pick("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN")
