@@ -149,7 +149,14 @@ def _angles() -> list[Function]:
         _double("cot", "the cotangent of an angle in radians", "cot(0)", "NULL", meaning="1 / tan(_1)", **endless),
         _double("asin", "the angle in radians of a sine", "asin(2)", "NULL", both=f"asin({_UNIT})", **unit),
         _double("acos", "the angle in radians of a cosine", "acos(1)", "0.0", both=f"acos({_UNIT})", **unit),
-        _double("atan2", "the angle in radians of a point (y, x)", "atan2(0, -1)", "3.141592653589793", arguments=2),
+        _double(
+            "atan2",
+            "the angle in radians of a point (y, x); -0.0 is taken for 0.0",
+            "atan2(0, -1)",
+            "3.141592653589793",
+            arguments=2,
+            duckdb="atan2(_1 + 0e0, _2 + 0e0)",  # as Spark does
+        ),
         _double("atan2d", "the angle in degrees of a point (y, x)", meaning="degrees(atan2(_1, _2))", arguments=2),
         *(
             _double(name, doc, *example, meaning=meaning, **(endless | poles.get(name, {})))
