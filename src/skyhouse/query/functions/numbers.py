@@ -17,7 +17,7 @@ _BOUNDED = "(CASE WHEN abs(_1) < CAST('Infinity' AS DOUBLE) OR isnan(_1) THEN _1
 _WHOLE = "CASE WHEN abs(_1) < 9007199254740992e0 THEN CAST({}(_1) AS DOUBLE) ELSE _1 END"
 _CUT = f"CASE WHEN _1 < 0 THEN {_WHOLE.format('ceil')} ELSE {_WHOLE.format('floor')} END"
 _SIGN = "CASE WHEN isnan(_1) THEN _1 WHEN _1 > 0 THEN 1e0 WHEN _1 < 0 THEN -1e0 WHEN _1 = 0 THEN 0e0 END"
-_POWER = "pow(CASE WHEN _1 >= 0 OR _2 = floor(_2) THEN _1 END, _2)"
+_POWER = "pow(CASE WHEN _1 >= 0 OR _2 % 1e0 = 0 OR isnan(_2 % 1e0) THEN _1 END, _2)"
 # The larger side is taken out, so that no square overflows.
 _HYPOT = """CASE WHEN _1 IS NULL OR _2 IS NULL THEN NULL WHEN isinf(_1) OR isinf(_2) THEN CAST('Infinity' AS double)
     WHEN _1 = 0 AND _2 = 0 THEN 0
