@@ -13,14 +13,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skyhouse import surveys
+    from skyhouse import lightcurves, surveys
     from skyhouse.columns import Column
     from skyhouse.errors import SkyhouseError
     from skyhouse.query.query import Query
     from skyhouse.session import Lake, open  # noqa: A004 - skyhouse.open reads as zarr.open and tarfile.open do
     from skyhouse.settings import Settings
 
-__all__ = ["Column", "Lake", "Query", "Settings", "SkyhouseError", "open", "surveys"]
+__all__ = ["Column", "Lake", "Query", "Settings", "SkyhouseError", "lightcurves", "open", "surveys"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -34,8 +34,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "surveys":
-        return importlib.import_module("skyhouse.surveys")
+    if name in ("lightcurves", "surveys"):
+        return importlib.import_module(f"skyhouse.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'skyhouse' has no attribute {name!r}")

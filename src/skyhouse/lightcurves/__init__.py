@@ -1,0 +1,29 @@
+"""Light curves: cleaning, features and periods of nested curves, as kernels on Arrow's buffers.
+
+Importing this package loads no numba: each public name is loaded from its module when first used. No module here has
+the name of a function that this package offers, for importing it would hide the function.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skyhouse.lightcurves.curves import Band
+
+__all__ = ["Band"]
+
+_HOMES = {
+    "Band": "skyhouse.lightcurves.curves",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'skyhouse.lightcurves' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
