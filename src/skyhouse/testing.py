@@ -31,13 +31,13 @@ import pytest
 
 from skyhouse.columns import Column, arrow_schema
 from skyhouse.engine.base import Job, Outcome, Progress, SqlEngine, TaskRunner
-from skyhouse.errors import EngineError, OutOfTime, TaskError
+from skyhouse.errors import EngineError, OutOfTime, TaskError, UnknownTable
 from skyhouse.query.relation import Part, Relation, Scan, Statement
 
 # A test's name says what it shows.
 # ruff: noqa: D102
 
-__all__ = ["EngineContract", "TaskRunnerContract"]
+__all__ = ["EngineContract", "Shelf", "TaskRunnerContract", "shelve"]
 
 KINDS: dict[str, list[Any]] = {
     "bool": [True, False, None],
@@ -309,6 +309,23 @@ def shelve(folder: Path, name: str, rows: pa.Table) -> Relation:
     pq.write_table(rows, path, row_group_size=4096, write_statistics=bounded)
     columns = tuple(Column(f.name, _names(f.type)) for f in rows.schema)
     return Relation(name, (Part(columns, (str(path),)),), rows=rows.num_rows)
+
+
+class Shelf:
+    """Relations as the query layer asks for them (`skyhouse.query.relation.Tables`)."""
+
+    def __init__(self, *relations: Relation) -> None:
+        self._known = {relation.name.lower(): relation for relation in relations}
+
+    def relation(self, name: str) -> Relation:
+        """Return the relation of a name, in any case; raises UnknownTable."""
+        if name.lower() not in self._known:
+            raise UnknownTable(f"no table {name!r}")
+        return self._known[name.lower()]
+
+    def names(self) -> list[str]:
+        """Return the names, sorted."""
+        return sorted(relation.name for relation in self._known.values())
 
 
 def _has_nan(values: pa.ChunkedArray) -> bool:

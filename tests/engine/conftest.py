@@ -11,9 +11,8 @@ import pytest
 
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.spark import SparkEngine
-from skyhouse.errors import UnknownTable
 from skyhouse.settings import Settings
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 NAN, INF = math.nan, math.inf
 LC = pa.struct(
@@ -103,22 +102,6 @@ TABLES = {
         }
     ),
 }
-
-
-class Shelf:
-    """The probes' tables, as the query layer asks for them."""
-
-    def __init__(self, *relations):
-        self.known = {relation.name: relation for relation in relations}
-
-    def relation(self, name):
-        try:
-            return self.known[name.lower()]
-        except KeyError:
-            raise UnknownTable(name) from None
-
-    def names(self):
-        return sorted(self.known)
 
 
 @pytest.fixture(scope="session")

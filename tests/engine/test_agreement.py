@@ -9,26 +9,12 @@ import pyarrow as pa
 import pytest
 
 from skyhouse.columns import Column
-from skyhouse.engine.duck import DuckEngine
-from skyhouse.engine.spark import SparkEngine
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import parse
 from skyhouse.query.relation import Relation
-from skyhouse.settings import Settings
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 pytestmark = pytest.mark.spark
-
-
-class Shelf:
-    def __init__(self, *relations):
-        self.known = {relation.name: relation for relation in relations}
-
-    def relation(self, name):
-        return self.known[name.lower()]
-
-    def names(self):
-        return sorted(self.known)
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +55,6 @@ def tables(tmp_path_factory):
         Relation("manga.spaxels", parts, ("plateifu", "x", "y"), rows=rows),
         shelve(folder, "manga.galaxies", galaxies),
     )
-
-
-@pytest.fixture(scope="module")
-def engines():
-    settings = Settings(threads=2, spark_master="local[2]", spark_memory="2g")
-    pair = {"duckdb": DuckEngine(settings), "spark": SparkEngine(settings)}
-    yield pair
-    for engine in pair.values():
-        engine.close()
 
 
 PROBES = [
@@ -167,9 +144,9 @@ def cells(row):
 
 
 @pytest.mark.parametrize("sql", PROBES)
-def test_both_engines_agree(sql, tables, engines):
+def test_both_engines_agree(sql, tables, both_engines):
     found = {}
-    for name, engine in engines.items():
+    for name, engine in both_engines.items():
         found[name] = engine.batches(lower(parse(sql), tables, name)).read_all()
     duck, spark = found["duckdb"], found["spark"]
     assert duck.schema.equals(spark.schema, check_metadata=True)

@@ -20,7 +20,7 @@ from skyhouse.errors import EngineError
 from skyhouse.query.functions import FUNCTIONS
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import parse
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 pytestmark = pytest.mark.spark
 
@@ -66,17 +66,6 @@ def rows(seed, count, keys):
             "lc": pa.array([light_curve() for _ in range(count)], LIGHT_CURVE),
         }
     )
-
-
-class Shelf:
-    def __init__(self, *relations):
-        self.known = {relation.name: relation for relation in relations}
-
-    def relation(self, name):
-        return self.known[name.lower()]
-
-    def names(self):
-        return sorted(self.known)
 
 
 TABLES = {"g.stars": (1, 60, 9), "g.visits": (2, 80, 14), "g.nothing": (3, 0, 1)}

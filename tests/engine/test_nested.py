@@ -18,7 +18,7 @@ from skyhouse.columns import Column
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import parse
 from skyhouse.query.relation import Part, Relation
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 ITEMS = st.none() | st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 1.0])
 WHOLES = st.none() | st.integers(-(2**40), 2**40)
@@ -38,17 +38,6 @@ SELECT list_sum(x) AS sum, list_avg(x) AS avg, list_median(x) AS median, list_st
     list_zip(n, x) AS zip, list_position(x, 1) AS place, list_contains(n, 0) AS zero
 FROM t.lists
 """
-
-
-class Tables:
-    def __init__(self, *relations):
-        self.known = {relation.name: relation for relation in relations}
-
-    def relation(self, name):
-        return self.known[name]
-
-    def names(self):
-        return sorted(self.known)
 
 
 def truth(x, n):
@@ -129,7 +118,7 @@ def test_lists_are_as_numpy_has_them(engine, both_engines, tmp_path):
         n = pa.array([n for _, n in rows], pa.list_(pa.int64()))
         # A folder of its own: a file that changes within a tick of the clock has an old footer in DuckDB's cache.
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        tables = Tables(shelve(folder, "t.lists", pa.table({"x": x, "n": n})))
+        tables = Shelf(shelve(folder, "t.lists", pa.table({"x": x, "n": n})))
         found = both_engines[engine].batches(lower(parse(QUERY), tables, engine)).read_all().to_pylist()
         for (x, n), row in zip(rows, found, strict=True):
             assert_true(x, n, row)
@@ -162,7 +151,7 @@ def test_only_the_leaves_that_are_asked_for_are_read(engine, both_engines, tmp_p
     data[start : start + size] = bytes(size)
     path.write_bytes(bytes(data))
     column = Column("lc", "struct<mjd:list<float64>,mag:list<float64>>")
-    tables = Tables(Relation("t.curves", (Part((column,), (str(path),)),), rows=200))
+    tables = Shelf(Relation("t.curves", (Part((column,), (str(path),)),), rows=200))
     for text in (
         "SELECT sum(list_sum(lc.mag)) AS s FROM t.curves",
         "SELECT sum(m) AS s FROM t.curves, UNNEST(lc.mag) AS u(m)",
@@ -175,7 +164,7 @@ def test_only_the_leaves_that_are_asked_for_are_read(engine, both_engines, tmp_p
 def test_lists_keep_their_unit(engine, both_engines, tmp_path):
     shelved = shelve(tmp_path, "t.spectra", pa.table({"flux": [[1.0, 2.0]]}))
     flux = Column("flux", "list<float64>", "1e-17 erg/s/cm2", "phot.flux", "spectrum")
-    tables = Tables(replace(shelved, parts=(replace(shelved.parts[0], columns=(flux,)),)))
+    tables = Shelf(replace(shelved, parts=(replace(shelved.parts[0], columns=(flux,)),)))
     text = """
         SELECT flux, flux[1] AS a, list_max(flux) AS b, flux[1:1] AS c, f AS d, len(flux) AS e,
             list_filter(flux, v -> v > 1) AS g FROM t.spectra, UNNEST(flux) AS u(f)

@@ -12,11 +12,11 @@ import pytest
 import skyhouse
 from skyhouse.engine.duck import DuckEngine
 from skyhouse.engine.spark import SparkEngine
-from skyhouse.errors import SkyhouseError, UnknownTable
+from skyhouse.errors import SkyhouseError
 from skyhouse.query.lower import lower
 from skyhouse.query.parse import parse
 from skyhouse.settings import Settings
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 FOLDER = Path(__file__).parent / "samples"
 DIALECTS = {"sdss": "tsql", "gaia": "adql", "rubin": "adql"}
@@ -63,30 +63,19 @@ def samples():
             yield pytest.param(archive, title, text, id=f"{archive}: {title}")
 
 
-class Shelf:
-    """The tables that the samples read, with the columns' real names and a few hundred made-up rows."""
-
-    def __init__(self, folder):
-        self.known = {}
-        shared = {}
-        for line in (FOLDER / "tables.txt").read_text(encoding="utf-8").splitlines():
-            if line.startswith("#"):
-                continue
-            name, *columns = line.split()
-            columns = [one for column in columns for one in shared.get(column, [column])]
-            columns = [c.replace("*", band) for c in columns for band in ("ugriz" if "*" in c else "-")]
-            if name.startswith("@"):
-                shared[name] = columns
-            else:
-                self.known[name.lower()] = shelve(folder, name, made(name, columns))
-
-    def relation(self, name):
-        if name.lower() not in self.known:
-            raise UnknownTable(f"no table {name!r}")
-        return self.known[name.lower()]
-
-    def names(self):
-        return sorted(relation.name for relation in self.known.values())
+def tables():
+    """Yield the tables that the samples read: their names, and the columns' real names."""
+    shared = {}
+    for line in (FOLDER / "tables.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        name, *columns = line.split()
+        columns = [one for column in columns for one in shared.get(column, [column])]
+        columns = [c.replace("*", band) for c in columns for band in ("ugriz" if "*" in c else "-")]
+        if name.startswith("@"):
+            shared[name] = columns
+        else:
+            yield name, columns
 
 
 # Where a column lies; the others are magnitudes.
@@ -144,7 +133,9 @@ def numbers(rng, name, low):
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    return Shelf(tmp_path_factory.mktemp("archives"))
+    """The samples' tables, with a few hundred made-up rows."""
+    folder = tmp_path_factory.mktemp("archives")
+    return Shelf(*(shelve(folder, name, made(name, columns)) for name, columns in tables()))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from skyhouse.query.lower import lower
 from skyhouse.query.parse import parse
 from skyhouse.query.query import Query
 from skyhouse.settings import Settings
-from skyhouse.testing import shelve
+from skyhouse.testing import Shelf, shelve
 
 
 def value(lake, expression):
@@ -34,18 +34,13 @@ def pairs(tmp_path_factory):
         "dec0": np.concatenate([dec[1], edges[right, 1], np.clip(dec[0] + rng.normal(0, 1e-4, 3000), -90, 90)]),
     }
     columns["radius"] = np.abs(rng.normal(0, 60, len(columns["ra"])))
-    shelf = {"t.pairs": shelve(tmp_path_factory.mktemp("pairs"), "t.pairs", pa.table(columns))}
-
-    class Tables:
-        relation = staticmethod(shelf.__getitem__)
-        names = staticmethod(lambda: list(shelf))
-
+    shelf = Shelf(shelve(tmp_path_factory.mktemp("pairs"), "t.pairs", pa.table(columns)))
     text = (
         "SELECT separation(ra, dec, ra0, dec0) AS separation, position_angle(ra, dec, ra0, dec0) AS angle,"
         " in_cone(ra, dec, ra0, dec0, radius) AS inside FROM t.pairs"
     )
     engine = DuckEngine(Settings())
-    found = engine.batches(lower(parse(text), Tables, "duckdb")).read_all()
+    found = engine.batches(lower(parse(text), shelf, "duckdb")).read_all()
     engine.close()
     here, there = (SkyCoord(columns[f"ra{n}"], columns[f"dec{n}"], unit="deg") for n in ("", "0"))
     return columns, {name: found[name].to_numpy() for name in found.column_names}, here, there
