@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from skyhouse.columns import arrow_type
 from skyhouse.errors import FormatError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from skyhouse.formats.csv_reader import CsvFile
+    from skyhouse.formats.json_reader import JsonLines
 
 __all__ = ["ENDINGS", "KINDS", "Source", "check_options", "declared", "source"]
 
@@ -66,25 +70,21 @@ def declared(options: Mapping[str, Any]) -> dict[str, pa.DataType]:
 def source(path: Path, kind: str, options: Mapping[str, Any]) -> Source:
     """Return the reader of one file."""
     if kind == "csv":
-        return _Csv(path, options)
+        return _Lines(_csv(path, options), options)
     if kind == "json":
-        return _Json(path, options)
+        from skyhouse.formats.json_reader import JsonLines
+
+        return _Lines(JsonLines(path), options)
     if kind == "fits":
         return _Fits(path, options.get("hdu"))
     return _Votable(path, options.get("table", 0)) if kind == "votable" else _Parquet(path)
 
 
-class _Csv:
-    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
-        from skyhouse.formats.csv_reader import CsvFile, CsvOptions
+class _Lines:
+    """A file of text, whose types may be declared."""
 
-        known = {one.name for one in fields(CsvOptions)}
-        given: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if name in known
-        }
-        if path.name.lower().removesuffix(".gz").endswith(".tsv"):
-            given = {"delimiter": "\t"} | given
-        self._file = CsvFile(path, CsvOptions(**given))
+    def __init__(self, file: CsvFile | JsonLines, options: Mapping[str, Any]) -> None:
+        self._file = file
         self._types = declared(options)
 
     def schema(self) -> pa.Schema:
@@ -98,21 +98,16 @@ class _Csv:
         return (f"{self._file.path.name}: {count:,} lines of another number of fields left out",) if count else ()
 
 
-class _Json:
-    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
-        from skyhouse.formats.json_reader import JsonLines
+def _csv(path: Path, options: Mapping[str, Any]) -> CsvFile:
+    from skyhouse.formats.csv_reader import CsvFile, CsvOptions
 
-        self._file = JsonLines(path)
-        self._types = declared(options)
-
-    def schema(self) -> pa.Schema:
-        return self._file.schema(self._types)
-
-    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        return self._file.batches(schema)
-
-    def notes(self) -> tuple[str, ...]:
-        return ()
+    known = {one.name for one in fields(CsvOptions)}
+    given: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if name in known
+    }
+    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        given = {"delimiter": "\t"} | given
+    return CsvFile(path, CsvOptions(**given))
 
 
 class _Fits:

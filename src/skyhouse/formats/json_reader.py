@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ class JsonLines:
     """One file of JSON lines, plain or gzip. A key that a line lacks is NULL there; nested objects are structs."""
 
     path: Path
+    skipped: ClassVar[int] = 0  # every line counts
 
     def schema(self, types: Mapping[str, pa.DataType]) -> pa.Schema:
         """Return the keys in the order in which they first come, and types that hold all values.
