@@ -19,7 +19,7 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
-from skyhouse.query.dialects.placed import Intervals, placed
+from skyhouse.query.dialects.placed import Placed
 
 __all__ = ["Dialect"]
 
@@ -53,14 +53,9 @@ class Dialect(DuckDB):
         HEX_STRINGS = [("0x", ""), ("0X", "")]  # noqa: RUF012 - sqlglot reads it from the class
         KEYWORDS = _KEYWORDS | {"FLOAT": TokenType.DOUBLE}
 
-    class Parser(Intervals, DuckDBParser):
-        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(DuckDBParser.PRIMARY_PARSERS)
-        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(DuckDBParser.PLACEHOLDER_PARSERS)
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
-        } | {"SUBSTRING": substring}
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+    class Parser(Placed, DuckDBParser):
+        GRAMMAR = (*Placed.GRAMMAR, "SUBSTRING")
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = DuckDBParser.FUNCTION_PARSERS | {"SUBSTRING": substring}
 
     class Generator(DuckDBGenerator):
         TRANSFORMS: ClassVar[dict[Any, Any]] = DuckDBGenerator.TRANSFORMS | {

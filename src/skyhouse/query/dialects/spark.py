@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
 from sqlglot.parsers.spark import SparkParser
 
 from skyhouse.errors import QueryError
-from skyhouse.query.dialects.placed import Intervals, placed
+from skyhouse.query.dialects.placed import Placed
 from skyhouse.query.dialects.rewrite import Rewrite, call, operand
 from skyhouse.query.place import fault
 
@@ -98,14 +97,7 @@ def _given(node: exp.Expr) -> exp.Expr:
 class SparkSql(Spark):
     """Spark SQL, as sqlglot is told of it: functions keep their names."""
 
-    class Parser(Intervals, SparkParser):
-        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(SparkParser.PRIMARY_PARSERS)
-        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(SparkParser.PLACEHOLDER_PARSERS)
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: SparkParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
-        }
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+    class Parser(Placed, SparkParser):
         STRICT_CAST = True
 
 

@@ -16,7 +16,7 @@ from sqlglot.dialects.tsql import TSQL
 from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import TokenType
 
-from skyhouse.query.dialects.placed import placed
+from skyhouse.query.dialects.placed import Placed
 from skyhouse.query.dialects.rewrite import Rewrite
 from skyhouse.query.dialects.skyserver import applied, constants, searches
 from skyhouse.query.dialects.tsql_calls import converted, functions, methods
@@ -54,14 +54,8 @@ class SkyServerSql(TSQL):
             "!>": TokenType.LTE,
         }
 
-    class Parser(TSQLParser):
-        PRIMARY_PARSERS: ClassVar[dict[Any, Any]] = placed(TSQLParser.PRIMARY_PARSERS)
-        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = placed(TSQLParser.PLACEHOLDER_PARSERS)
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: TSQLParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "CONVERT", "TRY_CONVERT")
-        }
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+    class Parser(Placed, TSQLParser):
+        GRAMMAR = ("CAST", "TRY_CAST", "CONVERT", "TRY_CONVERT")
         TERM: ClassVar[dict[Any, Any]] = TSQLParser.TERM | TSQLParser.BITWISE
         BITWISE: ClassVar[dict[Any, Any]] = {}
 
