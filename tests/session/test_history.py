@@ -39,6 +39,19 @@ def test_every_run_leaves_a_row(lake):
     assert lake.history(0).num_rows == 0
 
 
+def test_what_a_statement_tells_of_itself_is_no_run(lake):
+    told = lake.sql("EXPLAIN SELECT 1 AS one")
+    assert told.where("what = 'engine'").to_arrow().num_rows == 1
+    assert "duckdb" in str(told)
+    assert told._repr_html_()
+    assert lake.history().num_rows == 0
+    made = lake.sql("CREATE TABLE my.ones AS SELECT 1 AS one")
+    assert made.to_arrow()["rows"].to_pylist() == [1]
+    assert str(made)
+    assert str(lake.sql("DROP TABLE my.ones"))
+    assert lake.history()["text"].to_pylist() == ["CREATE TABLE my.ones AS SELECT 1 AS one"]
+
+
 def test_an_error_and_a_dropped_reader_are_told(lake):
     with pytest.raises(EngineError):
         lake.sql("SELECT CAST('a' AS INT) AS n").to_arrow()

@@ -11,10 +11,11 @@ __all__ = ["Answer", "Asked", "Course"]
 
 @dataclass(frozen=True)
 class Asked:
-    """A query's text as it was written, and the dialect that it was written in."""
+    """A query's text as it was written, and the dialect that it was written in; whether the history keeps its runs."""
 
     text: str
     dialect: str = "sql"
+    kept: bool = True
 
 
 @dataclass

@@ -119,8 +119,11 @@ class Query:
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, object]], context: Context) -> Query:
-        """Return the query of rows that are known: whole numbers, texts, None for an unknown number."""
-        return cls.checked(verbs.constant(rows), context)
+        """Return the query of rows that are known: whole numbers, texts, None for an unknown number.
+
+        To show them is no run that a history keeps.
+        """
+        return cls.checked(verbs.constant(rows), context, asked=Asked("", kept=False))
 
     @classmethod
     def of_table(cls, name: str, context: Context) -> Query:
@@ -182,9 +185,14 @@ class Query:
 
     def then(self, tree: exp.Query) -> Query:
         """Return another query of the same lake and engine, checked."""
-        query = replace(self, tree=tree, asked=None)
+        query = replace(self, tree=tree, asked=self._asked_on)
         _ = query.columns
         return query
+
+    @property
+    def _asked_on(self) -> Asked | None:
+        """What is known of the text of a query that goes on from this one."""
+        return self.asked if self.asked is not None and not self.asked.kept else None
 
     # -- what it is ------------------------------------------------------------------------------------------
 
@@ -302,7 +310,7 @@ class Query:
             if len(self.columns) > _SHOWN_COLUMNS:
                 names = [exp.to_identifier(c.name, quoted=True).sql(Dialect) for c in self.columns[:_SHOWN_COLUMNS]]
                 tree = verbs.select(tree, names, {})
-            table = self.context.batches(tree, "duckdb").reader.read_all()
+            table = self.context.batches(tree, "duckdb", asked=self._asked_on).reader.read_all()
         except SkyhouseError as error:
             return complain(f"{type(error).__name__}: {error}")
         columns = (*columns_of(table.schema), *self.columns[table.num_columns :])

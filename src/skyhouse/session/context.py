@@ -89,7 +89,8 @@ class SessionContext:
             return "spark"
 
         def ended(run: Running) -> None:
-            self._past.add(run, found, asked or Asked(tree.sql(dialect=Dialect, comments=False)))
+            if asked is None or asked.kept:
+                self._past.add(run, found, asked or Asked(tree.sql(dialect=Dialect, comments=False)))
 
         prediction = found.route.prediction(found.route.engine)
         seconds = None if prediction is None else prediction.seconds
