@@ -10,12 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skyhouse.lightcurves.candidates import Candidates, search
     from skyhouse.lightcurves.curves import Band
+    from skyhouse.lightcurves.lombscargle import lomb_scargle
 
-__all__ = ["Band"]
+__all__ = ["Band", "Candidates", "lomb_scargle", "search"]
 
 _HOMES = {
     "Band": "skyhouse.lightcurves.curves",
+    "Candidates": "skyhouse.lightcurves.candidates",
+    "lomb_scargle": "skyhouse.lightcurves.lombscargle",
+    "search": "skyhouse.lightcurves.candidates",
 }
 
 
