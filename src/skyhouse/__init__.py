@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from skyhouse import lightcurves, surveys
     from skyhouse.columns import Column
     from skyhouse.errors import SkyhouseError
+    from skyhouse.objects.function import function
     from skyhouse.query.query import Query
     from skyhouse.session import Lake, open  # noqa: A004 - skyhouse.open reads as zarr.open and tarfile.open do
     from skyhouse.settings import Settings
 
-__all__ = ["Column", "Lake", "Query", "Settings", "SkyhouseError", "lightcurves", "open", "surveys"]
+__all__ = ["Column", "Lake", "Query", "Settings", "SkyhouseError", "function", "lightcurves", "open", "surveys"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -29,6 +30,7 @@ _HOMES = {
     "Query": "skyhouse.query.query",
     "Settings": "skyhouse.settings",
     "SkyhouseError": "skyhouse.errors",
+    "function": "skyhouse.objects.function",
     "open": "skyhouse.session",
 }
 
