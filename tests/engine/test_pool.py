@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -62,7 +64,7 @@ def test_how_a_worker_died_is_told(pool):
 
 
 def test_a_worker_that_exits_by_itself_is_not_said_to_be_killed(pool):
-    outcomes = list(pool.run(sys.exit, [3, 4]))
+    outcomes = list(pool.run(os._exit, [3, 4]))
     assert all(f"exit status {ended.task}" in str(ended.error) for ended in outcomes)
 
 
@@ -77,10 +79,33 @@ def test_two_runs_at_once(pool):
     assert sorted(values) == [n * n for n in range(20)]
 
 
-def test_a_function_of_a_script_is_refused_with_the_mend(pool, monkeypatch):
-    monkeypatch.setattr(square, "__module__", "__main__")
-    with pytest.raises(TaskError, match="module"):
-        next(pool.run(square, [1]))
+def test_a_task_that_would_exit_fails_and_its_worker_lives(pool):
+    outcomes = list(pool.run(sys.exit, ["enough", 4]))
+    assert {str(ended.error) for ended in outcomes} == {"SystemExit: enough", "SystemExit: 4"}
+    assert all(alive(worker.process.pid) for worker in pool._idle)
+
+
+def test_a_function_that_cannot_be_sent_is_refused(pool):
+    with pytest.raises(TaskError, match="cannot be sent to a worker"):
+        next(pool.run(partial(square, threading.Lock()), [1]))
+
+
+def test_a_task_whose_worker_died_is_run_once_more_as_carefully_as_it_can_be(pool):
+    def fragile(task):
+        number, careful = task
+        if number == 3 and not careful:
+            os._exit(1)
+        if number == 4:
+            os._exit(2)
+        return number
+
+    tasks = [(number, False) for number in range(6)]
+    outcomes = list(pool.run(fragile, tasks, careful=lambda task: (task[0], True)))
+    assert {ended.task: ended.value for ended in outcomes if not ended.error} == {
+        (0, False): 0, (1, False): 1, (2, False): 2, (3, True): 3, (5, False): 5}  # fmt: skip
+    (lost,) = (ended for ended in outcomes if ended.error)
+    assert lost.task == (4, True)
+    assert "exit status 2" in str(lost.error)
 
 
 def test_no_workers_is_no_pool():
@@ -104,6 +129,36 @@ def test_a_script_from_a_pipe_without_a_main_guard():
     assert told.stdout == "[0, 1, 4]\n", told.stderr
 
 
+NOTEBOOK = """
+import sys
+from dataclasses import dataclass
+from functools import partial
+from skyhouse.engine.pool import PoolRunner
+
+@dataclass(frozen=True)
+class Star:
+    mag: float
+
+class Faint(ValueError):
+    pass
+
+def brighter(by, star):
+    if star.mag > 20:
+        raise Faint(star)
+    return Star(star.mag - by)
+
+pool = PoolRunner(1)
+ended = list(pool.run(partial(brighter, 1.5), [Star(16.5), Star(21.0)]))
+print(ended[0].value == Star(15.0), isinstance(ended[1].error, Faint), ended[1].error)
+pool.close()
+"""
+
+
+def test_functions_tasks_values_and_errors_may_be_a_notebooks_own():
+    told = subprocess.run([sys.executable, "-"], input=NOTEBOOK, capture_output=True, text=True, check=False)
+    assert told.stdout == "True True Star(mag=21.0)\n", told.stderr
+
+
 @pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_their_parent(tmp_path, deadly):
     task = str(tmp_path / "x"), 2
@@ -120,7 +175,7 @@ def test_workers_end_with_their_parent(tmp_path, deadly):
     while any(alive(pid) for pid in pids):
         time.sleep(0.05)
     assert "BrokenPipe" not in said
-    assert (tmp_path / "x").exists() == (deadly == signal.SIGKILL)  # nobody stops the tasks of a killed parent
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_runner_that_is_forgotten_stops_its_workers():

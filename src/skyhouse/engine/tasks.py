@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import cloudpickle
+
 from skyhouse.engine.base import Outcome
 from skyhouse.errors import TaskError
 
@@ -19,9 +21,10 @@ R = TypeVar("R")
 def attempt(function: Callable[[T], R], task: T) -> bytes:
     """Run one task and return its pickled ending: (value, None, "") or (None, error, traceback)."""
     try:
-        return pickle.dumps((function(task), None, ""))
-    except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        ending: bytes = cloudpickle.dumps((function(task), None, ""))
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome, SystemExit too
         return failed(error)
+    return ending
 
 
 def attempt_pickled(code: bytes, task: bytes) -> bytes:
@@ -29,11 +32,13 @@ def attempt_pickled(code: bytes, task: bytes) -> bytes:
     return attempt(lambda _: pickle.loads(code)(pickle.loads(task)), None)
 
 
-def failed(error: Exception) -> bytes:
-    """Return the pickled ending of a task that raised `error`."""
+def failed(error: BaseException) -> bytes:
+    """Return the pickled ending of a task that raised `error`; what would end its reader becomes a TaskError."""
     trace = "".join(traceback.format_exception(error))
+    if not isinstance(error, Exception):
+        return pickle.dumps((None, TaskError(f"{type(error).__name__}: {error}"), trace))
     try:
-        ending = pickle.dumps((None, error, trace))
+        ending: bytes = cloudpickle.dumps((None, error, trace))
         pickle.loads(ending)
     except Exception:  # noqa: BLE001 - an exception class may do anything when it is pickled
         ending = pickle.dumps((None, TaskError(f"{type(error).__name__}: {error}"), trace))

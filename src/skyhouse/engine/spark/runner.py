@@ -6,15 +6,16 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
+import cloudpickle
 import pyarrow as pa
 
 from skyhouse.engine.base import Job, Outcome
 from skyhouse.engine.spark.engine import SparkEngine
 from skyhouse.engine.spark.faults import told
 from skyhouse.engine.tasks import attempt_pickled, outcome
+from skyhouse.engine.worker import search_path
 from skyhouse.errors import TaskError
 
 __all__ = ["SparkRunner"]
@@ -35,18 +36,19 @@ class SparkRunner:
     def __init__(self, engine: SparkEngine) -> None:
         self.engine = engine
 
-    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Outcome[T, R]]:
+    def run(
+        self, function: Callable[[T], R], tasks: Iterable[T], *, careful: Callable[[T], T] | None = None
+    ) -> Iterator[Outcome[T, R]]:
         """Yield an outcome for every task as its wave completes.
 
         Tasks go out in waves of four a core, two waves at a time. An exception is its task's outcome. Spark tries
         the tasks of a lost executor again; where that does not help, the tasks of the wave are run one by one, and
-        the guilty one's outcome is a TaskError. So a task must bear being begun more than once.
+        the guilty one's outcome is a TaskError. So a task must bear being begun more than once. Where it can be
+        made `careful`, it is.
         """
-        from pyspark import cloudpickle
-
         size = 4 * self.engine.link().cores()
-        code = cloudpickle.dumps(function)  # type: ignore[no-untyped-call]
-        waiting = iter(tasks)
+        code = cloudpickle.dumps(function)
+        waiting = iter(tasks) if careful is None else map(careful, tasks)
         flying: dict[Future[list[bytes]], tuple[list[T], Job]] = {}
         with ThreadPoolExecutor(2, thread_name_prefix="skyhouse-wave") as threads:
             try:
@@ -83,10 +85,8 @@ class SparkRunner:
                 yield from self._outcomes(code, [task], alone)
 
     def _wave(self, code: bytes, wave: list[T], job: Job) -> list[bytes]:
-        from pyspark import cloudpickle
-
-        work = _work(code, [folder or str(Path.cwd()) for folder in sys.path])
-        pickled = [cloudpickle.dumps(task) for task in wave]  # type: ignore[no-untyped-call]
+        work = _work(code, search_path())
+        pickled = [cloudpickle.dumps(task) for task in wave]
         orders = pa.table({"number": range(len(wave)), "task": pickled})
         link = self.engine.link()
         frame = link.session.createDataFrame(orders).coalesce(1).repartition(len(wave))
