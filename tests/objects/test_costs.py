@@ -60,6 +60,16 @@ def test_cpu_bound_and_io_bound():
     assert (waiting.bound, waiting.io_seconds, waiting.wall_seconds) == ("I/O", 500, 510)
 
 
+def test_cores_that_do_not_read_ahead_wait():
+    machine = Machine("m", nodes=1, cores=2, bytes_per_second=1e6, start_seconds=1, ahead=False)
+    spent = cost(Work(1000, core_seconds=0.8, bytes=1e6, parts=(1, 1, 1), start_seconds=2), machine)
+    assert spent.cpu_seconds == pytest.approx(800 * 2 / 3)
+    assert spent.io_seconds == pytest.approx(1000 * 4 / 3)  # of three parts, one core reads two
+    assert spent.wall_seconds == pytest.approx(3 + spent.cpu_seconds + spent.io_seconds)
+    assert spent.bound == "I/O"
+    assert "of waiting: I/O bound; + 3 s to start" in spent.arithmetic
+
+
 def test_the_arithmetic_is_told():
     machine = Machine("m", 2, 4, 1e6, 10, Rented(3.6), speed=0.5)
     assert cost(Work(1000, 0.8, 100, (2, 2, 1)), machine).arithmetic == (

@@ -1,7 +1,8 @@
 """What a job over many objects takes on a machine: hours, core-hours, what bounds it, dollars; with its arithmetic.
 
 The model: a job is a number of objects, each with core-seconds and bytes, in parts that are done whole by one core. A
-node reads at so many bytes a second while its cores compute, so the job takes the longer of the two, after the start.
+node reads at so many bytes a second while its cores compute, so the job takes the longer of the two, after the start
+of the machine and of each worker.
 What is not counted: storage, requests to an object store and traffic out of a cloud.
 """
 
@@ -11,6 +12,8 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from skyhouse.query.explain import size_told
 
 __all__ = ["Cost", "Machine", "Owned", "Rented", "Work", "cost", "makespan", "objects_per_core_second", "time_told"]
 
@@ -70,7 +73,8 @@ class Machine:
     """Nodes with cores, each node with memory and a way to the data; `price` None where nobody counts.
 
     `speed` is that of a core in cores of the machine that a job was measured on. `bytes_per_second` is a node's,
-    `start_seconds` passes before the first object and is paid for.
+    `start_seconds` passes before the first worker starts and is paid for. Where its cores do not read `ahead`, they
+    wait for their input, and reading and computing add up.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Machine:
     price: Rented | Owned | None = None
     speed: float = 1.0
     memory_bytes: float = math.inf
+    ahead: bool = True
     as_of: str = ""
     source: str = ""
 
@@ -94,13 +99,15 @@ class Machine:
 class Work:
     """A job: objects, and of each the core-seconds and the bytes that are read and written, on average.
 
-    `parts` are what one core does whole, in any unit, largest or not; without them the job may be divided at will.
+    `parts` are what one core does whole, in any unit, in the order in which they are begun; without them the job may be
+    divided at will. `start_seconds` is what each core spends once, before its first object: on setup, on compiling.
     """
 
     objects: int
     core_seconds: float
     bytes: float = 0.0
     parts: tuple[float, ...] = ()
+    start_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +125,15 @@ class Cost:
         return "CPU" if self.cpu_seconds >= self.io_seconds else "I/O"
 
     @property
+    def start_seconds(self) -> float:
+        """Until the first object."""
+        return self.machine.start_seconds + self.work.start_seconds / self.machine.speed
+
+    @property
     def wall_seconds(self) -> float:
         """From the order to the last object."""
-        return self.machine.start_seconds + max(self.cpu_seconds, self.io_seconds)
+        both = self.cpu_seconds, self.io_seconds
+        return self.start_seconds + (max(both) if self.machine.ahead else sum(both))
 
     @property
     def core_hours(self) -> float:
@@ -148,10 +161,13 @@ class Cost:
         if self.cpu_seconds > 1.01 * even:
             steps[0] += f" (not {time_told(even)}, for they are {len(work.parts):,} parts)"
         if math.isfinite(machine.bytes_per_second):
-            size = f"{_bytes(work.objects * work.bytes)} / ({machine.nodes} x {_bytes(machine.bytes_per_second)}/s)"
-            steps.append(f"{size} = {time_told(self.io_seconds)}: {self.bound} bound")
-        if machine.start_seconds:
-            steps.append(f"+ {time_told(machine.start_seconds)} to start = {time_told(self.wall_seconds)}")
+            size = (
+                f"{size_told(work.objects * work.bytes)} / ({machine.nodes} x {size_told(machine.bytes_per_second)}/s)"
+            )
+            wait = "" if machine.ahead else " more, of waiting"
+            steps.append(f"{size} = {time_told(self.io_seconds)}{wait}: {self.bound} bound")
+        if self.start_seconds:
+            steps.append(f"+ {time_told(self.start_seconds)} to start = {time_told(self.wall_seconds)}")
         if machine.price is not None:
             hours = f"{machine.nodes} nodes x {_hours(self.wall_seconds)} h x {machine.price}"
             steps.append(f"{hours} = {dollars_told(self.dollars)}")
@@ -168,7 +184,9 @@ def cost(work: Work, machine: Machine) -> Cost:
     compute = work.objects * work.core_seconds / machine.speed
     whole = sum(work.parts)
     share = makespan(work.parts, machine.all_cores) / whole if whole else 1 / machine.all_cores
-    return Cost(machine, work, compute * share, work.objects * work.bytes / (machine.nodes * machine.bytes_per_second))
+    read = work.objects * work.bytes / (machine.nodes * machine.bytes_per_second)
+    # Who waits for his own input waits longer where he has more parts than others.
+    return Cost(machine, work, compute * share, read if machine.ahead else read * share * machine.all_cores)
 
 
 def makespan(parts: Sequence[float], workers: int) -> float:
@@ -225,10 +243,3 @@ def _hours(seconds: float) -> str:
 
 def _short(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _bytes(size: float) -> str:
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size / 1e3:.3g} kB"

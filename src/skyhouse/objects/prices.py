@@ -167,13 +167,13 @@ def _machine(name: str, values: Mapping[str, Any]) -> Machine:
         name,
         int(values["nodes"]),
         int(values["cores"]),
-        1e9 * values.get("gb_per_second", math.inf),
-        values.get("start_seconds", 0.0),
-        price,
-        values.get("speed", 1.0),
-        1e9 * values.get("memory_gb", math.inf),
-        values.get("as_of", ""),
-        values.get("source", ""),
+        bytes_per_second=1e9 * values.get("gb_per_second", math.inf),
+        start_seconds=values.get("start_seconds", 0.0),
+        price=price,
+        speed=values.get("speed", 1.0),
+        memory_bytes=1e9 * values.get("memory_gb", math.inf),
+        as_of=values.get("as_of", ""),
+        source=values.get("source", ""),
     )
 
 
