@@ -68,8 +68,15 @@ def test_a_function_of_a_file_works_where_the_file_is_not(file: Path, tmp_path: 
     assert ran.stdout.decode().strip() == "{'top': [6.0]}"
 
 
-def test_the_same_file_gives_the_same_digest(file: Path):
-    assert named_function(f"{file}:top").digest == named_function(f"{file}:top").digest
+def test_the_same_file_gives_the_same_digest_in_every_process(file: Path):
+    program = "import sys; from skyhouse.objects.named import named_function as f; print(f(sys.argv[1]).digest)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, f"{file}:top"], capture_output=True, check=True, text=True, cwd=file.parent
+    )
+    before = named_function(f"{file}:top").digest
+    assert ran.stdout.strip() == before == named_function(f"{file}:top").digest
+    file.write_text(SOURCE.replace("Scale(2.0)", "Scale(3.0)"), encoding="utf-8")
+    assert named_function(f"{file}:top").digest != before
 
 
 def test_a_call_that_returns_a_function(file: Path):

@@ -71,9 +71,19 @@ def _parts(value: Any) -> Iterator[Any]:
     elif callable(getattr(value, "py_func", None)):  # compiled by numba
         yield value.py_func
     else:
-        import cloudpickle
+        yield from _reduced(value)
 
-        yield cloudpickle.dumps(value)
+
+def _reduced(value: Any) -> Iterator[Any]:
+    """Yield what pickle makes a value of; the pickle itself differs from process to process for a script's classes."""
+    made = value.__reduce_ex__(2)
+    if isinstance(made, str):
+        yield made
+        return
+    make, *rest = made
+    yield from (getattr(make, "__module__", ""), getattr(make, "__qualname__", ""))
+    for part in rest:
+        yield list(part) if isinstance(part, Iterator) else part
 
 
 def _named(function: FunctionType) -> Iterator[Any]:
