@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -72,13 +71,14 @@ def _of_name(name: str) -> ModuleType:
 def _of_file(path: Path) -> ModuleType:
     import cloudpickle
 
-    spec = importlib.util.spec_from_file_location(f"_skyhouse_file_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise InputError(f"there is no file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses, and whoever seeks a class's source, look
+    module = ModuleType(f"_skyhouse_file_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses, and whoever seeks a class's source, look
     try:
-        spec.loader.exec_module(module)
+        # Not by an import: Python would take what it has cached for a file that was changed within the second.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - it is the user's own
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}") from None
     except Exception as error:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     cloudpickle.register_pickle_by_value(module)
