@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from astropy.io.fits import HDUList
 
+    from skyhouse.engine.base import TaskRunner
     from skyhouse.ingest import IngestReport, Progress
     from skyhouse.session.writes import Writes
 
@@ -238,8 +239,16 @@ class Lake:
 
         self._writes.check_schema(survey)
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        runner = self._context.runner(engine)
+        runner = self.runner(engine)
         return ingest(self.registry, get(survey), [str(p) for p in given], runner, replace=replace, progress=progress)
+
+    def check_writable(self, schema: str) -> None:
+        """Raise InputError for a schema that may not be written (the setting `writable`)."""
+        self._writes.check_schema(schema)
+
+    def runner(self, engine: str | None = None) -> TaskRunner:
+        """Return what runs tasks over files and partitions: "pool" (the default: local processes) or "spark"."""
+        return self._context.runner(engine)
 
     def raw(self, row: Any, kind: str = "MAPS", *, survey: str = "manga") -> HDUList:
         """Open the raw file behind a row of a survey's table, as astropy's HDUList.

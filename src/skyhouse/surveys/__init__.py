@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from skyhouse.errors import UnknownSurvey, did_you_mean
 
 if TYPE_CHECKING:
-    from skyhouse.surveys import manga
+    from skyhouse.surveys import manga, ztf
     from skyhouse.surveys.base import Survey
 
-__all__ = ["get", "manga", "names"]
+__all__ = ["get", "manga", "names", "ztf"]
 
 _SURVEYS = {"manga": "MANGA"}
 
@@ -40,7 +40,7 @@ def get(name: str) -> Survey:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SURVEYS:
+    if name in __all__[1:]:
         return importlib.import_module(f"skyhouse.surveys.{name}")
     raise AttributeError(f"module 'skyhouse.surveys' has no attribute {name!r}")
 

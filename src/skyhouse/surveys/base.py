@@ -12,9 +12,11 @@ from skyhouse.lake.definition import Definition
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
+    from skyhouse.engine.base import TaskRunner
+    from skyhouse.lake.registry import Registry
     from skyhouse.query.query import Query
 
-__all__ = ["Lake", "Survey"]
+__all__ = ["Lake", "Survey", "Workplace"]
 
 
 class Lake(Protocol):
@@ -26,6 +28,20 @@ class Lake(Protocol):
 
     def table(self, name: str) -> Query:
         """Return the query of all rows of a table."""
+        ...
+
+
+class Workplace(Lake, Protocol):
+    """What a simulator asks of an open lake: where tables go, and who does the work; a `skyhouse.Lake` is one."""
+
+    registry: Registry
+
+    def check_writable(self, schema: str) -> None:
+        """Raise InputError for a schema that may not be written."""
+        ...
+
+    def runner(self, engine: str | None = None) -> TaskRunner:
+        """Return what runs tasks: "pool" (the default) or "spark"."""
         ...
 
 
