@@ -13,7 +13,7 @@ _LOST = 0.06  # looks without a measurement: gaps between the readouts, rejected
 _BAD, _ODD, _WILD = 0.012, 0.02, 0.02  # shares of points that are bad, have a harmless flag, are of the wide wings
 _FLOOR = 0.012  # of errors, mag
 _UNUSABLE, _HARMLESS = 32768, 2
-_SERIES, _ECLIPSES, _TRANSIENT, _WALK = 1, 2, 3, 4  # kinds of `population.Shapes`
+_STEADY, _SERIES, _ECLIPSES, _TRANSIENT, _WALK = 0, 1, 2, 3, 4  # kinds of `population.Shapes`
 _TWO_PI = 2 * np.pi
 
 
@@ -73,23 +73,23 @@ def _flash(since: Any, shape: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _magnitude(shapes: Any, j: Any, band: Any, time: Any, walk: Any) -> Any:
-    """Return how bright object j is in a band at a time [d]; `walk` is where a damped random walk stands."""
-    kind, mean, amplitude = shapes.kind[j], shapes.mean[j, band], shapes.amplitude[j, band]
-    since = time - shapes.epoch[j]
+def _change(kind: Any, amplitude: Any, band: Any, since: Any, period: Any, first: Any, second: Any, beat: Any) -> Any:
+    """Return how much fainter than its mean an object is, so long [d] after its epoch."""
     if kind == _SERIES:
-        form = _pulsation(since / shapes.period[j], shapes.first[j], shapes.second[j])
-        share = shapes.beat[j, 1]
-        if share > 0:
-            form = (1 - share) * form + share * 0.5 * np.cos(_TWO_PI * since / shapes.beat[j, 0])
-        return mean + amplitude * form
+        form = _pulsation(since / period, first, second)
+        if beat[1] > 0:
+            form = (1 - beat[1]) * form + beat[1] * 0.5 * np.cos(_TWO_PI * since / beat[0])
+        return amplitude * form
     if kind == _ECLIPSES:
-        return mean + amplitude * _eclipses(since / shapes.period[j], shapes.first[j])
-    if kind == _TRANSIENT:
-        # Bluer light fades faster.
-        light = _flash(since * (1.15 - 0.15 * band), shapes.first[j])
-        return mean - 2.5 * np.log10(1 + (10 ** (0.4 * amplitude) - 1) * light)
-    return mean + amplitude * walk if kind == _WALK else mean
+        return amplitude * _eclipses(since / period, first)
+    # Bluer light fades faster.
+    light = _flash(since * (1.15 - 0.15 * band), first)
+    return -2.5 * np.log10(1 + (10 ** (0.4 * amplitude) - 1) * light)
+
+
+@njit(cache=True, nogil=True)
+def _four(row: Any) -> Any:
+    return row[0], row[1], row[2], row[3]
 
 
 @njit(cache=True, nogil=True)
@@ -121,16 +121,20 @@ def observe(visits: Any, shapes: Any, directions: Any, in_second: Any, seeds: An
     magerr, catflags and whether the second field's, in arrays that have room for all bands, one after the other;
     `start[b]` is where band b begins. Times are heliocentric, to 1e-5 d as the releases have them.
     """
-    mjd, band, second, depth, offset, earth = visits
+    mjd, band, in_grid, depth, offset, earth = visits
     out_mjd, out_mag, out_err, out_flags, out_second = out
     count = len(seeds)
     offsets = np.zeros((3, count + 1), np.int32)
     here = start.copy()
     for j in range(count):
         state = seeds[j]
+        kind, period, epoch = shapes.kind[j], shapes.period[j], shapes.epoch[j]
+        # Numbers rather than arrays: a compiled function counts who holds an array.
+        first, second = _four(shapes.first[j]), _four(shapes.second[j])
+        beat = (shapes.beat[j, 0], shapes.beat[j, 1])
         walk, walked = 0.0, -1.0
         for v in range(len(mjd)):
-            if second[v] and not in_second[j]:
+            if in_grid[v] and not in_second[j]:
                 continue
             state, lost = _next(state)
             if lost < _LOST:
@@ -142,13 +146,16 @@ def observe(visits: Any, shapes: Any, directions: Any, in_second: Any, seeds: An
                 + earth[v, 1] * directions[j, 1]
                 + earth[v, 2] * directions[j, 2]
             )
-            if shapes.kind[j] == _WALK:
+            mag = shapes.mean[j, b]
+            if kind == _WALK:
                 # Kelly, Bechtold & Siemiginowska 2009 (ApJ 698, 895): exact steps of a walk whose variance is 1/2.
                 state, z = _normal(state)
-                decay = np.exp((walked - t) / shapes.period[j]) if walked > 0 else 0.0
+                decay = np.exp((walked - t) / period) if walked > 0 else 0.0
                 walk = walk * decay + z * np.sqrt(0.5 * (1 - decay * decay))
                 walked = t
-            mag = _magnitude(shapes, j, b, t, walk)
+                mag += shapes.amplitude[j, b] * walk
+            elif kind != _STEADY:
+                mag += _change(kind, shapes.amplitude[j, b], b, t - epoch, period, first, second, beat)
             if mag > depth[v]:
                 continue
             noise = 0.2 * np.exp(0.921034037 * (mag - depth[v]))
@@ -159,7 +166,7 @@ def observe(visits: Any, shapes: Any, directions: Any, in_second: Any, seeds: An
             out_mag[place] = measured
             out_err[place] = error
             out_flags[place] = flags
-            out_second[place] = second[v]
+            out_second[place] = in_grid[v]
             here[b] = place + 1
         for b in range(3):
             offsets[b, j + 1] = here[b] - start[b]

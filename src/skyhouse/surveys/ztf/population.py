@@ -153,7 +153,7 @@ _KINDS: Final[Mapping[str, _Class]] = MappingProxyType(
 )
 
 # Pulsation as a sine series in magnitudes: amplitude ratios R21 R31 R41, phases phi21 phi31 phi41 (rad), and the
-# scatter of both. Field RR Lyrae: Jurcsik & Kovacs 1996 (A&A 312, 111); Cepheids, about: Simon & Moffett 1985 (PASP 97, 1078).
+# scatter of both. Field RR Lyrae: Jurcsik & Kovacs 1996 (A&A 312, 111); Cepheids: Simon & Moffett 1985 (PASP 97, 1078).
 _SERIES: Final[Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float], float, float]]] = (
     MappingProxyType(
         {
