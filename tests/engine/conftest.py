@@ -1,10 +1,19 @@
-"""Tables for the probes of the language, and both engines, started once."""
+"""Tables for the probes of the language, and both engines, started once; a standalone cluster of Spark."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,6 +23,7 @@ from skyhouse.engine.spark import SparkEngine
 from skyhouse.settings import Settings
 from skyhouse.testing import Shelf, shelve
 
+SOURCE = Path(__file__).parents[2] / "src"
 NAN, INF = math.nan, math.inf
 LC = pa.struct(
     [("mjd", pa.list_(pa.float64())), ("mag", pa.list_(pa.float32())), ("band", pa.list_(pa.string()))],
@@ -124,3 +134,84 @@ def both_engines():
     yield pair
     for engine in pair.values():
         engine.close()
+
+
+def free_ports(number):
+    taken = [socket.socket() for _ in range(number)]
+    for one in taken:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in taken]
+    for one in taken:
+        one.close()
+    return ports
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        import pyspark
+
+        self.home = Path(pyspark.__file__).parent
+        self.folder = folder
+        self.port, self.web = free_ports(2)
+        self.running = []
+        self.environment = os.environ | {
+            "SPARK_HOME": str(self.home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_DAEMON_MEMORY": "256m",
+            "PYSPARK_PYTHON": sys.executable,
+            "PYTHONPATH": str(SOURCE),
+        }
+        self.start("master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(self.web))
+
+    @property
+    def url(self) -> str:
+        return f"spark://127.0.0.1:{self.port}"
+
+    def start(self, program, *options):
+        with (self.folder / f"log{len(self.running)}").open("w") as log:
+            started = subprocess.Popen(
+                [self.home / "bin" / "spark-class", f"org.apache.spark.deploy.{program}", *options],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # its executors are of its group
+            )
+        self.running.append(started)
+        return started
+
+    def worker(self):
+        folder = str(self.folder / f"work{len(self.running)}")
+        small = ["--cores", "1", "--memory", "1g"]
+        return self.start(
+            "worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "--work-dir", folder, *small, self.url
+        )
+
+    def alive(self) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/json/", timeout=2) as answer:
+                return json.load(answer)["aliveworkers"]
+        except OSError:
+            return 0
+
+    def wait_for_workers(self, number):
+        deadline = time.monotonic() + 90
+        while self.alive() < number:
+            assert time.monotonic() < deadline, "the workers did not register"
+            time.sleep(0.3)
+
+    def kill(self, process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.running.remove(process)
+
+    def close(self):
+        for process in list(self.running):
+            self.kill(process)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    started = Cluster(tmp_path)
+    yield started
+    started.close()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from skyhouse.engine.spark import SparkEngine, SparkRunner, java_available
@@ -75,3 +77,10 @@ def test_without_java_the_mend_is_told(monkeypatch, tmp_path):
     assert not java_available()
     with pytest.raises(EngineMissing, match="Install Java 17"):
         SparkEngine(Settings()).session()
+
+
+@pytest.mark.spark
+def test_slow_tasks_are_told_one_by_one(spark):
+    began = time.monotonic()
+    seen = [time.monotonic() - began for _ in SparkRunner(spark).run(time.sleep, [2] * 8)]
+    assert seen[3] < seen[-1] - 2  # of waves of eight, all would come at the end

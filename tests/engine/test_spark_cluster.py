@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
 FILES, ROWS = 24, 40_000
 
 DRIVER = """
@@ -69,77 +62,6 @@ if __name__ == "__main__":
 """
 
 
-class Cluster:
-    def __init__(self, folder: Path) -> None:
-        import pyspark
-
-        self.home = Path(pyspark.__file__).parent
-        self.folder = folder
-        self.port, self.web = free_ports(2)
-        self.running = []
-        self.environment = os.environ | {
-            "SPARK_HOME": str(self.home),
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_DAEMON_MEMORY": "256m",
-            "PYSPARK_PYTHON": sys.executable,
-            "PYTHONPATH": str(SOURCE),
-        }
-        self.start("master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(self.web))
-
-    @property
-    def url(self) -> str:
-        return f"spark://127.0.0.1:{self.port}"
-
-    def start(self, program, *options):
-        with (self.folder / f"log{len(self.running)}").open("w") as log:
-            started = subprocess.Popen(
-                [self.home / "bin" / "spark-class", f"org.apache.spark.deploy.{program}", *options],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # its executors are of its group
-            )
-        self.running.append(started)
-        return started
-
-    def worker(self):
-        folder = str(self.folder / f"work{len(self.running)}")
-        small = ["--cores", "1", "--memory", "1g"]
-        return self.start(
-            "worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "--work-dir", folder, *small, self.url
-        )
-
-    def alive(self) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/json/", timeout=2) as answer:
-                return json.load(answer)["aliveworkers"]
-        except OSError:
-            return 0
-
-    def wait_for_workers(self, number):
-        deadline = time.monotonic() + 90
-        while self.alive() < number:
-            assert time.monotonic() < deadline, "the workers did not register"
-            time.sleep(0.3)
-
-    def kill(self, process):
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self.running.remove(process)
-
-    def close(self):
-        for process in list(self.running):
-            self.kill(process)
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    started = Cluster(tmp_path)
-    yield started
-    started.close()
-
-
 @pytest.mark.spark
 def test_a_worker_that_is_killed_costs_time_and_nothing_else(cluster, tmp_path):
     numbers = np.random.default_rng(7).integers(0, 10**9, (FILES, ROWS))
@@ -180,13 +102,3 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(cluster, tmp_path):
         driver.wait()
         driver.stdout.close()
         driver.stdin.close()
-
-
-def free_ports(number):
-    taken = [socket.socket() for _ in range(number)]
-    for one in taken:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in taken]
-    for one in taken:
-        one.close()
-    return ports
