@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyhouse.errors import SettingsError
-from skyhouse.objects.costs import Machine, Owned, Rented, Work, cost, makespan
+from skyhouse.objects.costs import Machine, Owned, Rented, Workload, cost, makespan
 from skyhouse.objects.prices import Prices, prices, user_file
 
 
@@ -21,7 +21,7 @@ def _no_table_of_the_developer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_published_cloud_run_follows_from_its_own_assumptions():
     run = prices().published["cloud"]
-    spent = cost(Work(run.objects, 1 / run.rate), run.machine)
+    spent = cost(Workload(run.objects, 1 / run.rate), run.machine)
     assert spent.wall_seconds / 3600 == pytest.approx(16, rel=0.01)
     assert spent.core_hours == pytest.approx(40 * 16 * 16, rel=0.01)
     assert spent.dollars == pytest.approx(360, rel=0.01)
@@ -33,7 +33,7 @@ def test_the_published_cloud_run_follows_from_its_own_assumptions():
 
 def test_the_published_own_cluster_takes_its_hours_but_not_its_dollars():
     run = prices().published["own"]
-    spent = cost(Work(run.objects, 1 / run.rate), run.machine)
+    spent = cost(Workload(run.objects, 1 / run.rate), run.machine)
     assert spent.wall_seconds / 3600 == pytest.approx(100, rel=0.04)  # 8 is 8.27, rounded
     assert spent.core_hours == pytest.approx(14 * 24 * 100, rel=0.04)
     assert spent.dollars == pytest.approx(126, rel=0.04)
@@ -51,18 +51,18 @@ def test_what_the_hourly_price_of_the_published_run_buys():
 
 def test_cpu_bound_and_io_bound():
     machine = Machine("m", nodes=2, cores=4, bytes_per_second=1e6, start_seconds=10, price=Rented(3.6))
-    busy = cost(Work(1000, core_seconds=0.8, bytes=100), machine)
+    busy = cost(Workload(1000, core_seconds=0.8, bytes=100), machine)
     assert (busy.bound, busy.cpu_seconds, busy.io_seconds) == ("CPU", 100, 0.05)
     assert busy.wall_seconds == 110
     assert busy.core_hours == 8 * 110 / 3600
     assert busy.dollars == pytest.approx(2 * 110 * 3.6 / 3600)
-    waiting = cost(Work(1000, core_seconds=0.8, bytes=1e6), machine)
+    waiting = cost(Workload(1000, core_seconds=0.8, bytes=1e6), machine)
     assert (waiting.bound, waiting.io_seconds, waiting.wall_seconds) == ("I/O", 500, 510)
 
 
 def test_cores_that_do_not_read_ahead_wait():
     machine = Machine("m", nodes=1, cores=2, bytes_per_second=1e6, start_seconds=1, ahead=False)
-    spent = cost(Work(1000, core_seconds=0.8, bytes=1e6, parts=(1, 1, 1), start_seconds=2), machine)
+    spent = cost(Workload(1000, core_seconds=0.8, bytes=1e6, parts=(1, 1, 1), start_seconds=2), machine)
     assert spent.cpu_seconds == pytest.approx(800 * 2 / 3)
     assert spent.io_seconds == pytest.approx(1000 * 4 / 3)  # of three parts, one core reads two
     assert spent.wall_seconds == pytest.approx(3 + spent.cpu_seconds + spent.io_seconds)
@@ -72,7 +72,7 @@ def test_cores_that_do_not_read_ahead_wait():
 
 def test_the_arithmetic_is_told():
     machine = Machine("m", 2, 4, 1e6, 10, Rented(3.6), speed=0.5)
-    assert cost(Work(1000, 0.8, 100, (2, 2, 1)), machine).arithmetic == (
+    assert cost(Workload(1000, 0.8, 100, (2, 2, 1)), machine).arithmetic == (
         "1,000 objects x 800 ms = 0.222 core-hours, / 8 cores of speed 0.5 = 10.7 min "
         "(not 3.33 min, for they are 3 parts); 100 kB / (2 x 1 MB/s) = 50 ms: CPU bound; "
         "+ 10 s to start = 10.8 min; 2 nodes x 0.181 h x $3.6 = $1.30"
@@ -82,7 +82,7 @@ def test_the_arithmetic_is_told():
 def test_an_own_server_costs_its_purchase_and_its_power():
     own = Owned(purchase_dollars=8766, lifetime_years=4, use=0.5, power_kw=2, dollars_per_kwh=0.1)
     assert own.dollars_per_hour == pytest.approx(8766 / (4 * 8766 * 0.5) + 0.2)
-    spent = cost(Work(3600, 1), Machine("own", 1, 1, price=own))
+    spent = cost(Workload(3600, 1), Machine("own", 1, 1, price=own))
     assert spent.dollars == pytest.approx(0.7)
     assert spent.arithmetic.endswith(
         "1 nodes x 1 h x ($8,766 / (4 years x 50% in use) = $0.5, + 2 kW x $0.1/kWh) = $0.70"
@@ -90,7 +90,7 @@ def test_an_own_server_costs_its_purchase_and_its_power():
 
 
 def test_no_price_no_dollars():
-    spent = cost(Work(10, 1), Machine("here", 1, 2))
+    spent = cost(Workload(10, 1), Machine("here", 1, 2))
     assert spent.dollars is None
     assert spent.arithmetic == "10 objects x 1 s = 0.00278 core-hours, / 2 cores = 5 s"
 
@@ -105,7 +105,7 @@ def test_parts_take_as_long_as_they_can_be_shared(parts: list[float], workers: i
 
 @given(st.integers(1, 10**10), st.floats(1e-6, 10), st.integers(1, 100), st.integers(1, 128))
 def test_dollars_do_not_depend_on_how_many_nodes_share_the_work(objects, seconds, nodes, cores):
-    one, many = (cost(Work(objects, seconds), Machine("m", n, cores, price=Rented(0.7))) for n in (1, nodes))
+    one, many = (cost(Workload(objects, seconds), Machine("m", n, cores, price=Rented(0.7))) for n in (1, nodes))
     assert math.isclose(one.dollars, many.dollars, rel_tol=1e-9)
     assert math.isclose(one.core_hours, objects * seconds / 3600, rel_tol=1e-9)
 

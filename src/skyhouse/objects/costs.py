@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from skyhouse.query.explain import size_told
 
-__all__ = ["Cost", "Machine", "Owned", "Rented", "Work", "cost", "makespan", "objects_per_core_second", "time_told"]
+__all__ = ["Cost", "Machine", "Owned", "Rented", "Workload", "cost", "makespan", "objects_per_core_second", "time_told"]
 
 _HOUR = 3600.0
 _YEAR_HOURS = 365.25 * 24
@@ -96,7 +96,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """A job: objects, and of each the core-seconds and the bytes that are read and written, on average.
 
     `parts` are what one core does whole, in any unit, in the order in which they are begun; without them the job may be
@@ -115,7 +115,7 @@ class Cost:
     """What a job takes on a machine. `cpu_seconds` and `io_seconds` are wall seconds of all cores and nodes at work."""
 
     machine: Machine
-    work: Work
+    work: Workload
     cpu_seconds: float
     io_seconds: float
 
@@ -174,10 +174,10 @@ class Cost:
         return steps
 
 
-def cost(work: Work, machine: Machine) -> Cost:
+def cost(work: Workload, machine: Machine) -> Cost:
     """Return what a job takes on a machine.
 
-    >>> spent = cost(Work(10**9, 1 / 27), Machine("cloud", 40, 16, price=Rented(0.5625)))
+    >>> spent = cost(Workload(10**9, 1 / 27), Machine("cloud", 40, 16, price=Rented(0.5625)))
     >>> round(spent.wall_seconds / 3600, 1), round(spent.core_hours), round(spent.dollars)
     (16.1, 10288, 362)
     """

@@ -105,9 +105,8 @@ class CostEstimate:
 
     def _sampled(self) -> list[str]:
         sample = self.sample
-        took = (
-            f"sample: {sample.computed:,} objects from {len(sample.pieces):,} pieces of the input, {time_told(sample.seconds)}"
-        )
+        pieces = f"{len(sample.pieces):,} pieces of the input"
+        took = f"sample: {sample.computed:,} objects from {pieces}, {time_told(sample.seconds)}"
         if sample.failures:
             took += f", {sample.failures:,} of them failed"
         each = ", ".join(f"{time_told(value)} to {name}" for name, value in sample.per_object.items())

@@ -23,7 +23,7 @@ import pyarrow as pa
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter
-from skyhouse.objects.costs import Work
+from skyhouse.objects.costs import Workload
 from skyhouse.objects.function import Function
 from skyhouse.objects.results import Results
 
@@ -150,11 +150,11 @@ class Sample:
         return written / max(sum(piece.objects for piece in self.pieces), 1)
 
     @property
-    def work(self) -> Work:
+    def work(self) -> Workload:
         """The job as costs are counted of it."""
         size = self.read_bytes + self.written_bytes
         seconds = self.cpu_seconds / max(self.objects, 1)
-        return Work(self.objects, seconds, size, tuple(map(float, self.parts)), self.start_seconds)
+        return Workload(self.objects, seconds, size, tuple(map(float, self.parts)), self.start_seconds)
 
     @property
     def speed(self) -> float:
