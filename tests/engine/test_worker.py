@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from skyhouse.engine.tasks import outcome
-from skyhouse.engine.worker import Death, Worker
+from skyhouse.engine.worker import Death, Worker, free_memory
 from skyhouse.errors import InputError
 
 
@@ -89,6 +89,16 @@ def test_memory_is_limited(told):
     assert told(eats, 1, memory_bytes=3 << 30).value == 1 << 30
     with pytest.raises(InputError, match="memory_bytes"):
         Worker(-1)
+
+
+def test_free_memory_is_part_of_the_machines():
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < free_memory() < machine
+
+
+def test_a_worker_is_killed_for_want_of_memory_before_its_parent(told):
+    score = "/proc/self/oom_score_adj"
+    assert int(told(lambda path: Path(path).read_text(), score).value) >= 500 > int(Path(score).read_text())
 
 
 def test_a_function_is_sent_and_unpickled_once():

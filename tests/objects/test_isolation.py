@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyhouse.engine.worker import free_memory
 from skyhouse.errors import TaskError
 from skyhouse.objects.isolation import Computed, isolated
 from skyhouse.objects.results import Failure
@@ -129,6 +130,16 @@ def test_memory_that_is_not_there_is_its_objects(run):
     assert found.only(31, rows=64)
     assert found.failures[0].exception == "OutOfMemory"
     assert "in call" in found.failures[0].trace
+
+
+def test_more_memory_than_is_free_is_not_had(run):
+    def call(row):
+        if row == 5:
+            np.empty(free_memory(), "int8")
+
+    found = run(call, spans=[(0, 8)])
+    assert found.only(5, rows=8)
+    assert found.failures[0].exception == "OutOfMemory"
 
 
 def test_an_object_does_not_pay_for_another_ones_leak(run):

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -24,12 +25,14 @@ from pathlib import Path
 from skyhouse.engine.tasks import attempt, failed
 from skyhouse.errors import InputError
 
-__all__ = ["Death", "Worker", "search_path", "work"]
+__all__ = ["Death", "Worker", "free_memory", "search_path", "work"]
 
 _ENDING_SECONDS = 5
 _LAST_WORDS_SECONDS = 1
 _FRAME = re.compile(r'^  (File ".*", line \d+) in (.*)$', re.MULTILINE)
 _TRACE_LINES = 10
+_KILLED_FIRST = 500  # of 1,000
+_GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,21 @@ def search_path() -> list[str]:
     return [folder or str(Path.cwd()) for folder in given if isinstance(folder, str)]
 
 
+def free_memory() -> int:
+    """Return how many bytes of memory the machine has left, or this process's control group may have, if that is less.
+
+    Where the system does not tell, it is half of what the machine has.
+    """
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    with suppress(OSError):
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(told["MemAvailable"].split()[0]) * 1024
+    for limit in _GROUP_LIMITS:
+        with suppress(OSError, ValueError):  # no such group, or its limit is the word "max"
+            free = min(free, int(Path(limit).read_text()))
+    return free
+
+
 def work(pipe: int, leash: int, words: int, memory_bytes: int) -> None:
     """Run the tasks that come through a pipe until it is closed; what a worker process does. Takes descriptors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
@@ -141,6 +159,7 @@ def work(pipe: int, leash: int, words: int, memory_bytes: int) -> None:
     if memory_bytes:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
+    _die_first()
     with Connection(pipe) as orders:
         for ending in _endings(orders):
             try:
@@ -167,6 +186,13 @@ def _endings(orders: Connection) -> Iterator[bytes]:
         except Exception as error:  # noqa: BLE001 - what cannot be unpickled here is the task's outcome too
             ending = failed(error)
         yield ending
+
+
+def _die_first() -> None:
+    """Have the kernel kill this process before its parents when the machine's memory is used up."""
+    score = Path("/proc/self/oom_score_adj")
+    with suppress(OSError):  # another system, or one that forbids it
+        score.write_text(str(max(int(score.read_text()), _KILLED_FIRST)))
 
 
 def _die_at_hangup(leash: int) -> None:

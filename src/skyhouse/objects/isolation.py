@@ -15,7 +15,7 @@ from typing import Any, Self
 import cloudpickle
 
 from skyhouse.engine.tasks import outcome
-from skyhouse.engine.worker import Death, Worker
+from skyhouse.engine.worker import Death, Worker, free_memory
 from skyhouse.errors import TaskError
 from skyhouse.objects.results import Failure
 
@@ -28,6 +28,8 @@ _PIECES = 32
 _WARM_SECONDS = 30.0
 _PREPARE_TRIES = 2
 _TRACE_LINES = 12
+_FREE_SHARE = 0.8
+_LEAST_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def isolated(
     spans: Iterable[Span],
     *,
     timeout: float | None = None,
-    memory_bytes: int = 0,
+    memory_bytes: int | None = None,
     most: int = 1000,
     warm_seconds: float = _WARM_SECONDS,
 ) -> Iterator[Computed | Failure]:
@@ -52,7 +54,8 @@ def isolated(
 
     A child process calls `prepare()`, and what that returns with `(start, stop)` of each span or part of one. The
     first call of a child that nothing is known to be good for may take `warm_seconds` more than `timeout`: it may
-    compile. `memory_bytes` limits what a child may have of its own (0: no limit).
+    compile. `memory_bytes` limits what a child may have of its own: where none is given, to most of what is free when
+    it starts; 0 is no limit.
 
     A guilty object among n costs at most log32(n) + 3 starts of a child. What is raised is passed on, since it is no
     object's death, but for a MemoryError. Raises TaskError where `prepare` ends its process, and where more than
@@ -99,7 +102,7 @@ class _Child:
     """The child process of the moment; where it died, the next call starts another."""
 
     def __init__(
-        self, prepare: Callable[[], Compute], timeout: float | None, memory_bytes: int, warm_seconds: float
+        self, prepare: Callable[[], Compute], timeout: float | None, memory_bytes: int | None, warm_seconds: float
     ) -> None:
         self._code = cloudpickle.dumps(_Work(prepare))
         self._timeout = timeout
@@ -149,7 +152,10 @@ class _Child:
 
     def _started(self, tries: int = _PREPARE_TRIES) -> Worker:
         """Return a child that is prepared; a kill for want of memory may have been another's fault."""
-        self._worker = worker = Worker(self._memory_bytes)
+        memory_bytes = self._memory_bytes
+        if memory_bytes is None:
+            memory_bytes = max(int(_FREE_SHARE * free_memory()), _LEAST_MEMORY)
+        self._worker = worker = Worker(memory_bytes)
         ending = self._told(worker, None, None)
         if not isinstance(ending, Death):
             return worker
