@@ -12,7 +12,7 @@ import glob
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import UTC, datetime
@@ -24,12 +24,13 @@ import pyarrow.parquet as pq
 from skyhouse.columns import Column
 from skyhouse.engine.base import Outcome, TaskRunner
 from skyhouse.errors import CommitConflict, DuplicateSource, FormatError, InputError, LakeError
+from skyhouse.lake.arrivals import commit_sources, delete, without_sources
 from skyhouse.lake.commit import commit
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.layout import group_sources
 from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.registry import Registry
-from skyhouse.lake.replace import rewritten, vacuum, without
+from skyhouse.lake.replace import vacuum
 from skyhouse.lake.table import Table
 from skyhouse.lake.writer import TableWriter, WrittenFile
 from skyhouse.surveys.base import Survey
@@ -315,56 +316,10 @@ def _commit_all(tables: Mapping[str, Table], made: _Made, replaced: Mapping[str,
     """
     lost: dict[str, tuple[Source, Source]] = {}
     for name in sorted(made.files, key=lambda name: not tables[name].definition.part_of):
-        files = _without_rivals(tables[name], made.files[name], lost.keys())
-        lost |= _commit(tables[name], files, replaced)
+        files = without_sources(tables[name], made.files[name], lost.keys())
+        lost |= commit_sources(tables[name], files, replaced, {"task": "ingest"})
     pairs = [(ours, theirs) for ours, theirs in lost.values() if not _same_file(theirs, ours)]
     return [_failure(ours.key, ours.path, _duplicate(ours.key, theirs.path)) for ours, theirs in pairs]
-
-
-def _commit(
-    table: Table, files: list[WrittenFile], replaced: Mapping[str, set[Source]]
-) -> dict[str, tuple[Source, Source]]:
-    """Commit the files, but not what another ingest has committed meanwhile; return what it made otherwise.
-
-    That is (our source, theirs) by key.
-    """
-    lost: dict[str, tuple[Source, Source]] = {}
-    for _ in range(_COMMIT_TRIES):
-        version = table.refresh().version
-        made = {span.source.key: span.source for file in files for span in file.spans}
-        held = sources(table)
-        if rivals := {key for key in made.keys() & held.keys() if held[key] not in replaced.get(key, ())}:
-            lost |= {key: (made[key], held[key]) for key in rivals if held[key] != made[key]}
-            files = _without_rivals(table, files, rivals)
-            continue
-        kept, removed = without(table, made.keys() & held.keys())
-        try:
-            commit(table, [*files, *kept], removed, expect=version, note={"task": "ingest"})
-        except CommitConflict:
-            _delete(table, kept)
-            continue
-        return lost
-    _delete(table, files)
-    raise CommitConflict(
-        f"table {table.name}: other writers were faster {_COMMIT_TRIES} times in a row; try again later"
-    )
-
-
-def _without_rivals(table: Table, files: list[WrittenFile], rivals: Collection[str]) -> list[WrittenFile]:
-    """Take sources that another ingest has committed meanwhile out of files that are not committed yet."""
-    kept: list[WrittenFile] = []
-    for file in files:
-        if any(span.source.key in rivals for span in file.spans):
-            kept += rewritten(table.definition, str(table.path / file.name), rivals)
-            _delete(table, [file])
-        else:
-            kept.append(file)
-    return kept
-
-
-def _delete(table: Table, files: Iterable[WrittenFile]) -> None:
-    for file in files:
-        (table.path / file.name).unlink(missing_ok=True)
 
 
 def _failure(key: str, path: str, error: BaseException | None) -> Failure:
@@ -416,7 +371,7 @@ def _keep_failures(registry: Registry, survey: Survey, failures: list[Failure], 
         try:
             commit(table, files, table.files(), expect=version, note={"task": "failures"})
         except CommitConflict:
-            _delete(table, files)
+            delete(table, files)
             continue
         return
     raise CommitConflict(

@@ -24,7 +24,7 @@ from skyhouse.errors import EngineError, OutOfMemory, SettingsError
 from skyhouse.query.relation import Part, Scan, Statement
 from skyhouse.settings import Settings
 
-__all__ = ["DuckEngine", "view_sql"]
+__all__ = ["DuckEngine", "RowQuery", "view_sql"]
 
 _TYPES = {
     "bool": "BOOLEAN",
@@ -198,6 +198,35 @@ class DuckEngine:
                 f"a file is gone: its table was dropped or vacuumed while the query ran, which may be run again. {text}"
             )
         return EngineError(f"DuckDB: {text}")
+
+
+class RowQuery:
+    """A statement over one relation, asked of Arrow batches of its rows, in whatever process it is; it pickles.
+
+    Its database is one of its own, in memory, on one thread.
+    """
+
+    def __init__(self, statement: Statement) -> None:
+        self._sql = statement.sql
+        self._name = statement.scans[0].name
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_database": None}
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the statement's rows of a batch. Raises EngineError."""
+        try:
+            if self._database is None:
+                self._database = duckdb.connect(":memory:", config={"threads": 1})
+                self._database.execute(_SETUP)
+            self._database.register(self._name, batch)
+            rows = self._database.sql(self._sql).to_arrow_table().combine_chunks()
+            self._database.unregister(self._name)
+        except duckdb.Error as error:
+            raise EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
+        batches = rows.to_batches()
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
 
 
 def _share(cursor: duckdb.DuckDBPyConnection) -> tuple[float | None, str]:

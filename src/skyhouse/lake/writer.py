@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TableWriter", "WrittenFile"]
 
 _DICTIONARY = "DICTIONARY"
+_NESTED_BYTES = 64_000_000  # of a row group in memory, where rows have lists and may be of any size
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class TableWriter:
 
     Rows come source by source; those of one source in the table's sort order. Row groups hold whole sources (or
     whole units, where a source has many), up to `row_group_rows` rows; that many rows, and one write, are what is
-    held in memory. A source with more rows is divided, but a unit never is. A file is closed when it has reached
-    `file_bytes`.
+    held in memory. A source with more rows is divided, but a unit never is. Where columns hold lists, a row group is
+    no more than about 64 MB in memory either. A file is closed when it has reached `file_bytes`.
 
     As a context manager it aborts when left by an exception; `close` is always called by hand, for its result.
     """
@@ -72,6 +73,8 @@ class TableWriter:
         self._made: list[Path] = []
         self._held: list[pa.Table] = []
         self._held_rows = 0
+        self._held_bytes = 0
+        self._is_nested = any(pa.types.is_nested(field.type) for field in self.schema)
         self._starts = np.empty(0, np.int64)  # where, in the held rows, a source or unit begins
         self._last: tuple[Source, tuple[Any, ...]] | None = None  # of the row that came last: source, sort columns
 
@@ -90,6 +93,7 @@ class TableWriter:
         self._starts = np.concatenate([self._starts, starts + self._held_rows])
         self._held.append(rows)
         self._held_rows += rows.num_rows
+        self._held_bytes += rows.nbytes if self._is_nested else 0
         while cut := self._cut():
             self._write_group(cut)
 
@@ -171,6 +175,8 @@ class TableWriter:
 
     def _cut(self) -> int:
         limit = self._definition.row_group_rows
+        if self._held_bytes > _NESTED_BYTES:
+            limit = min(limit, max(1, self._held_rows * _NESTED_BYTES // self._held_bytes))
         return row_group_cut(self._starts, self._held_rows, limit, divide=not self._definition.unit)
 
     def _open_file(self) -> _File:
@@ -192,6 +198,7 @@ class TableWriter:
             self._file.write(group)
         rest = held.slice(rows)
         self._held_rows = rest.num_rows
+        self._held_bytes = rest.nbytes if self._is_nested else 0
         self._held = [rest] if rest.num_rows else []
         self._starts = self._starts[self._starts > rows] - rows
         if self._held_rows and self._file.sink.tell() >= self._definition.file_bytes:

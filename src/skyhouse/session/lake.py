@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from skyhouse.engine.base import TaskRunner
     from skyhouse.ingest import IngestReport, Progress
+    from skyhouse.objects.function import Function
+    from skyhouse.objects.run import Progress as RunProgress
+    from skyhouse.objects.run import Run
+    from skyhouse.session.applying import Applying
     from skyhouse.session.writes import Writes
 
 __all__ = ["Lake", "open"]
@@ -68,6 +72,12 @@ class Lake:
         from skyhouse.session.writes import Writes  # a process that only reads needs none of it
 
         return Writes(self.registry, self.settings, self._context)
+
+    @cached_property
+    def _applying(self) -> Applying:
+        from skyhouse.session.applying import Applying
+
+        return Applying(self.registry, self._context, self._writes)
 
     @property
     def path(self) -> Path:
@@ -250,6 +260,46 @@ class Lake:
         """Return what runs tasks over files and partitions: "pool" (the default: local processes) or "spark"."""
         return self._context.runner(engine)
 
+    def apply(
+        self,
+        function: Function,
+        objects: Query | str,
+        into: str,
+        *,
+        key: Sequence[str] | str | None = None,
+        engine: str | None = None,
+        max_failures: float = 0.01,
+        timeout: float | None = None,
+        replace: bool = False,
+        progress: Callable[[RunProgress], None] | None = None,
+    ) -> Run:
+        """Start to run a function over the rows of a query or table, into a table `into`; return the `Run`.
+
+        The function is one that `skyhouse.function` declares. The table has the `key` columns (those of the input
+        table's key, where they are not named) and those that the function declares; objects for which it raised an
+        exception are in ``<into>__failures``. It is done in tasks over parts of the input's files, on `engine` "pool"
+        (the default: local processes) or "spark", and committed as they complete.
+
+        The same call again goes on where the last one ended, and does what is new or changed in the input. Where the
+        table is of another function or query, TableExists is raised, or with `replace` it is started anew.
+
+        `max_failures`, a share of the objects or (an int) a number of them, ends the run, early where it is plain.
+        `timeout` bounds a batch (of at most 4096 objects) in seconds. `progress` is called every few seconds.
+
+        Raises InputError, QueryError, UnknownName, TableExists; what the run raises comes from `Run.wait`.
+        """
+        return self._applying.apply(
+            function,
+            objects,
+            into,
+            key=key,
+            engine=engine,
+            max_failures=max_failures,
+            timeout=timeout,
+            replace=replace,
+            progress=progress,
+        )
+
     def raw(self, row: Any, kind: str = "MAPS", *, survey: str = "manga") -> HDUList:
         """Open the raw file behind a row of a survey's table, as astropy's HDUList.
 
@@ -262,7 +312,12 @@ class Lake:
         return get(survey).open_raw(self, row, kind)
 
     def close(self) -> None:
-        """Stop the engines."""
+        """Wait for the runs of `apply` that are under way, and stop the engines."""
+        self._end(cancel=False)
+
+    def _end(self, *, cancel: bool) -> None:
+        if "_applying" in self.__dict__:
+            self._applying.close(cancel=cancel)
         self._context.close()
 
     def __enter__(self) -> Self:
@@ -271,7 +326,7 @@ class Lake:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        self._end(cancel=kind is not None)
 
     def __repr__(self) -> str:
         return f"<Lake {str(self.path)!r}, {len(self.registry.names())} tables>"

@@ -93,6 +93,12 @@ class Writes:
         self._check_ingested(self._registry.table(wanted), None)
         self._registry.drop(wanted)
 
+    def name_for(self, name: str) -> str:
+        """Return the full name of a table to be made, as the lake spells it; see `Lake.apply`."""
+        wanted = self._spelled(name, None)
+        self._check_ingested_name(wanted, None)
+        return wanted
+
     def check_schema(self, schema: str, target: Target | None = None) -> None:
         """Raise InputError (QueryError in a statement) for a schema that may not be written, in any case."""
         writable = self._settings.writable

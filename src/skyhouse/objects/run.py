@@ -1,0 +1,283 @@
+"""A run of an apply: tasks go out, what is done is committed every few seconds; anybody may look, wait or stop it."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from skyhouse.engine.base import Outcome, TaskRunner
+from skyhouse.errors import InputError, TaskError
+from skyhouse.lake.arrivals import commit_sources, remove_sources
+from skyhouse.lake.lineage import Source, sources
+from skyhouse.lake.table import Table
+from skyhouse.objects.task import Made, Task, Work, perform
+from skyhouse.objects.units import Unit, shares
+
+__all__ = ["Plan", "Progress", "Run"]
+
+_COMMIT_SECONDS = 2.0
+_NOTE = {"task": "apply"}
+Ending = Outcome[Task, Made]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `objects` (rows of the input; those done before not counted), seconds since it began.
+
+    `failures` counts objects for which the function failed.
+    """
+
+    objects: int
+    done: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+    @property
+    def objects_per_second(self) -> float:
+        """The mean rate so far."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that the rest takes at that rate; None where nothing is done yet."""
+        return (self.objects - self.done) / self.objects_per_second if self.done else None
+
+    def __str__(self) -> str:
+        text = f"{self.done:,} of {self.objects:,} objects, {self.objects_per_second:,.0f}/s, {self.failures:,} failed"
+        left = self.seconds_left
+        return text if left is None or not left else f"{text}, {left:,.0f} s left"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    `todo` are the units that are not in the table; `replaced` the older sources, by key, whose rows go when a unit's
+    come; `gone` those whose rows only go. `unchanged` units are done already.
+    """
+
+    todo: tuple[Unit, ...]
+    replaced: dict[str, set[Source]] = field(default_factory=dict)
+    gone: tuple[Source, ...] = ()
+    unchanged: int = 0
+
+    @classmethod
+    def of(cls, units: Sequence[Unit], held: dict[str, Source]) -> Self:
+        """Return what is to be done where the table holds these sources."""
+        todo = tuple(unit for unit in units if not _same(held.get(unit.source.key), unit.source))
+        replaced = {unit.source.key: {held[unit.source.key]} for unit in todo if unit.source.key in held}
+        keys = {unit.source.key for unit in units}
+        # Rows that others added to the table have a source of no path.
+        gone = tuple(source for key, source in held.items() if key not in keys and source.path)
+        return cls(todo, replaced, gone, len(units) - len(todo))
+
+
+def _same(old: Source | None, new: Source) -> bool:
+    return old is not None and (old.size, old.mtime_ns) == (new.size, new.mtime_ns)
+
+
+class Run:
+    """A run of a function over a table, in a thread of this process; `Lake.apply` starts one.
+
+    `table` and `failures` name what is written; `status` is "running", "done", "failed" or "cancelled". What is
+    committed stays, whatever the ending; the same call goes on from there.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        plan: Plan,
+        tables: tuple[Table, Table],
+        runner: TaskRunner,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        ended: Callable[[], None] | None = None,
+    ) -> None:
+        self.table, self.failures = work.table.name, work.failures.name
+        self.status = "running"
+        self.error: BaseException | None = None
+        self.objects = 0
+        self.unchanged = plan.unchanged
+        self._work, self._plan, self._tables, self._runner = work, plan, tables, runner
+        self._watch, self._ended = progress, ended
+        self._spool = Path(work.stop).parent / "work"
+        self._lock = threading.Lock()
+        self._began = time.perf_counter()
+        self._progress = Progress(sum(unit.rows for unit in plan.todo))
+        self._first = ""
+        self._thread = threading.Thread(target=self._go, name=f"skyhouse-apply-{self.table}")
+
+    def start(self) -> Self:
+        """Begin; for who makes a run."""
+        self._thread.start()
+        return self
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is, now."""
+        with self._lock:
+            return self._progress
+
+    def cancel(self) -> None:
+        """Stop it: what is under way ends with its batch, what is done is committed. Returns at once."""
+        with self._lock:
+            if self.status == "running":
+                self.status = "cancelled"
+        self._stop()
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait for the end, or for so many seconds, and return the run. Ctrl-C cancels it.
+
+        Raises what it failed by: TaskError where too many objects failed or the function cannot be used, LakeError,
+        EngineError.
+        """
+        try:
+            self._thread.join(timeout)
+        except KeyboardInterrupt:
+            self.cancel()
+            self._thread.join()
+            raise
+        if self.error is not None and not self._thread.is_alive():
+            raise self.error
+        return self
+
+    def join(self) -> None:
+        """Wait for the end, however it is."""
+        self._thread.join()
+
+    def __repr__(self) -> str:
+        return f"<Run into {self.table}, {self.status}: {self.progress}>"
+
+    # -- the thread ------------------------------------------------------------------------------------------
+
+    def _go(self) -> None:
+        try:
+            self._do()
+            with self._lock:
+                self.status = "done" if self.status == "running" else self.status
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            self.error = error
+            self.status = "failed"
+        finally:
+            if self.status == "done" and self._ended is not None:
+                self._ended()
+            shutil.rmtree(self._spool.parent, ignore_errors=True)
+
+    def _do(self) -> None:
+        table, failures = self._tables
+        for one in (failures, table):
+            remove_sources(one, self._plan.gone, _NOTE)
+        if not self._plan.todo:
+            return
+        self._spool.parent.mkdir(parents=True, exist_ok=True)
+        self._spool.write_bytes(self._work.pickled())
+        error: BaseException | None = None
+        for endings in self._in_time():
+            error = error or next((one.error for one in endings if one.error is not None), None)
+            self._commit([one.value for one in endings if one.value is not None])
+            self._count(endings)
+            limit, now = self._work.limit, self.progress
+            if error is None and limit.broken(now.failures, self.objects):
+                error = self._too_many()
+            if error is not None:
+                self._stop()
+        if self.status == "cancelled":
+            return
+        if error is None and self._work.limit.broken(self.progress.failures, self.objects, early=False):
+            error = self._too_many()
+        if error is not None:
+            raise error
+
+    def _too_many(self) -> TaskError:
+        name, failed = self._work.function.name, self.progress.failures
+        return TaskError(
+            f"function {name} failed for {failed:,} of {self.objects:,} objects, more than max_failures "
+            f"({self._work.limit.most}); they are in {self.failures}, and the first is {self._first}"
+        )
+
+    def _tasks(self) -> Iterator[Task]:
+        for units in shares(self._plan.todo):
+            if self.status != "running" or Path(self._work.stop).exists():
+                return
+            yield Task(str(self._spool), units)
+
+    def _in_time(self) -> Iterator[list[Ending]]:
+        """Yield what has ended in the last seconds; outcomes are waited for in a thread of their own."""
+        ended: queue.Queue[Ending | BaseException | None] = queue.Queue()
+
+        def wait() -> None:
+            try:
+                for outcome in self._runner.run(perform, self._tasks()):
+                    ended.put(outcome)
+                ended.put(None)
+            except BaseException as error:  # noqa: BLE001 - it is raised again by who takes it
+                ended.put(error)
+
+        waiter = threading.Thread(target=wait, name="skyhouse-tasks")
+        waiter.start()
+        held: list[Ending] = []
+        due = time.perf_counter() + _COMMIT_SECONDS
+        try:
+            while True:
+                try:
+                    found = ended.get(timeout=max(0.0, due - time.perf_counter()) if held else None)
+                except queue.Empty:
+                    found = held[-1]
+                else:
+                    if found is None:
+                        break
+                    if isinstance(found, BaseException):
+                        raise found
+                    held.append(found)
+                if found.error is not None or time.perf_counter() >= due:
+                    yield held
+                    held, due = [], time.perf_counter() + _COMMIT_SECONDS
+            yield held
+        finally:
+            self._stop()
+            waiter.join()
+
+    def _commit(self, made: Sequence[Made]) -> None:
+        """Commit what was made: the failures first, so that no object is ever in neither table."""
+        files = [file for one in made for file in one.files]
+        if not files:
+            return
+        table, failures = self._tables
+        keys = {span.source.key for file in files for span in file.spans}
+        # Left by a run that ended between the two commits.
+        stale = {key: source for key, source in sources(failures.refresh()).items() if key in keys}
+        bad = [file for one in made for file in one.failures]
+        made_bad = {span.source.key for file in bad for span in file.spans}
+        remove_sources(failures, [source for key, source in stale.items() if key not in made_bad], _NOTE)
+        commit_sources(failures, bad, {key: {source} for key, source in stale.items()}, _NOTE)
+        commit_sources(table, files, self._plan.replaced, _NOTE)
+
+    def _count(self, endings: Sequence[Ending]) -> None:
+        done = sum(unit.rows for one in endings if one.value is not None for unit in one.task.units)
+        failed = sum(one.value.failed for one in endings if one.value is not None)
+        self.objects += sum(one.value.objects for one in endings if one.value is not None)
+        self._first = self._first or next((one.value.first for one in endings if one.value and one.value.first), "")
+        with self._lock:
+            before = self._progress
+            self._progress = Progress(
+                before.objects, before.done + done, before.failures + failed, time.perf_counter() - self._began
+            )
+        if self._watch is not None:
+            self._watch(self.progress)
+
+    def _stop(self) -> None:
+        if self._thread.is_alive() and self._spool.parent.is_dir():
+            Path(self._work.stop).touch()
+
+
+def limit_of(max_failures: float) -> float:
+    """Return `max_failures` as it was given: a share from 0 to 1, or a count as an int. Raises InputError."""
+    if isinstance(max_failures, bool) or max_failures < 0 or (not isinstance(max_failures, int) and max_failures > 1):
+        raise InputError(f"max_failures is a share from 0 to 1, or a whole number of objects, not {max_failures!r}")
+    return max_failures

@@ -1,0 +1,202 @@
+"""Functions applied to queries: the input resolved and cut into units, the tables made, the run begun."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace as changed
+from typing import TYPE_CHECKING
+
+from skyhouse.columns import Column
+from skyhouse.engine.duck import RowQuery
+from skyhouse.errors import InputError, TableExists, UnknownTable
+from skyhouse.lake.definition import Definition
+from skyhouse.lake.draft import Draft
+from skyhouse.lake.footers import Footers
+from skyhouse.lake.lineage import sources
+from skyhouse.lake.table import Table
+from skyhouse.objects.function import Function
+from skyhouse.objects.run import Plan, Progress, Run, limit_of
+from skyhouse.objects.task import Input, Limit, Work
+from skyhouse.objects.units import Unit, units_of
+from skyhouse.query.query import Query
+from skyhouse.query.rowwise import RowWise, row_wise
+from skyhouse.session.statistics import LakeStatistics
+
+if TYPE_CHECKING:
+    from skyhouse.lake.registry import Registry
+    from skyhouse.session.context import SessionContext
+    from skyhouse.session.writes import Writes
+
+__all__ = ["Applying"]
+
+_FAILURE = (
+    Column("exception", "string", description="the class of the exception"),
+    Column("message", "string", description="what it says"),
+    Column("traceback", "string", description="the last lines of the traceback"),
+    Column("file", "string", description="the file of the input"),
+    Column("row", "int64", description="the object's row in that file, from 0"),
+)
+_RUNS = ".runs"
+
+
+class Applying:
+    """Starts runs, and knows those that are under way."""
+
+    def __init__(self, registry: Registry, context: SessionContext, writes: Writes) -> None:
+        self._registry = registry
+        self._context = context
+        self._writes = writes
+        self._statistics = LakeStatistics(context.tables.file, Footers(), seconds=float("inf"))
+        self._runs: list[Run] = []
+
+    def apply(
+        self,
+        function: Function,
+        given: Query | str,
+        into: str,
+        *,
+        key: Sequence[str] | str | None,
+        engine: str | None,
+        max_failures: float,
+        timeout: float | None,
+        replace: bool,
+        progress: Callable[[Progress], None] | None,
+    ) -> Run:
+        """Start a run; see `Lake.apply`."""
+        if not isinstance(function, Function):
+            raise InputError(
+                f"{function!r} is not declared: decorate it by skyhouse.function, which says what it returns"
+            )
+        query = self._query(given)
+        key = self._key(query, key)
+        wanted = self._writes.name_for(into)
+        definition = _definition(wanted, function, query, key)
+        tables = self._made(definition, replace=replace), self._made(_failures(definition), replace=replace)
+        narrowed = _narrowed(query, function, key)
+        found = row_wise(self._context.resolved(narrowed.tree))
+        if found is None:
+            raise InputError("only row by row")
+        units = self._units(found)
+        folder = self._registry.root / _RUNS / uuid.uuid4().hex
+        work = Work(
+            function,
+            _input(found),
+            key,
+            tables[0].definition,
+            str(tables[0].path),
+            tables[1].definition,
+            str(tables[1].path),
+            Limit(limit_of(max_failures)),
+            str(folder / "stop"),
+            timeout,
+        )
+        plan = Plan.of(units, sources(tables[0]))
+        run = Run(work, plan, tables, self._context.runner(engine), progress=progress)
+        self._runs = [one for one in self._runs if one.status == "running"] + [run]
+        return run.start()
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for the runs that are under way, or cancel them."""
+        for run in self._runs:
+            if cancel:
+                run.cancel()
+            run.join()
+        self._runs = []
+
+    def _query(self, given: Query | str) -> Query:
+        if isinstance(given, Query):
+            return given
+        is_name = not any(letter.isspace() for letter in given.strip())
+        return Query.of_table(given, self._context) if is_name else Query.of(given, self._context)
+
+    def _key(self, query: Query, given: Sequence[str] | str | None) -> tuple[str, ...]:
+        names = {column.name.lower(): column.name for column in query.columns}
+        if given is None:
+            scans = self._context.resolved(query.tree).scans
+            try:
+                wanted = self._registry.table(scans[0].relation.name).definition.key if len(scans) == 1 else ()
+            except UnknownTable:  # an attached one
+                wanted = ()
+        else:
+            wanted = (given,) if isinstance(given, str) else tuple(given)
+        missing = [name for name in wanted if name.lower() not in names]
+        if not wanted or missing:
+            which = f"the query has no column {missing[0]!r}" if missing else "no column is known to identify an object"
+            listed = ", ".join(names.values())
+            raise InputError(f'{which}; name those that do: key=["object_id"] (the query has {listed})')
+        return tuple(names[name.lower()] for name in wanted)
+
+    def _made(self, definition: Definition, *, replace: bool) -> Table:
+        if not self._registry.has(definition.name):
+            return self._registry.create(definition, exist_ok=True)
+        table = self._registry.table(definition.name)
+        held, due = table.definition.properties, definition.properties
+        if held == due:
+            return self._registry.create(definition, exist_ok=True)
+        if not replace:
+            raise TableExists(f"table {definition.name} {_difference(held, due)}; replace=True starts it anew")
+        with Draft(self._registry, definition) as draft:
+            return draft.replace([], {"task": "apply"})
+
+    def _units(self, found: RowWise) -> list[Unit]:
+        timed = bool(found.scan.relation.attached)
+        columns, root = found.scan.columns, self._registry.root
+        return units_of(found.part, columns, found.conditions, self._statistics, root, timed=timed)
+
+
+def _difference(held: Mapping[str, str], due: Mapping[str, str]) -> str:
+    if held.get("made_by") != "apply":
+        return "was not made by apply"
+    for what in ("function", "digest", "query", "key"):
+        if held.get(what) != due[what]:
+            changes = {"function": "another function", "digest": "another version of the function"}
+            return f"was made by {changes.get(what, f'another {what}')}"
+    return "was made otherwise"
+
+
+def _definition(name: str, function: Function, query: Query, key: tuple[str, ...]) -> Definition:
+    columns = {column.name: column for column in query.columns}
+    for column in function.returns:
+        if column.name.lower() in {one.lower() for one in key}:
+            raise InputError(f"function {function.name}: its column {column.name!r} has the name of a key column")
+    return Definition(
+        name,
+        (*(columns[one] for one in key), *function.returns),
+        key=key,
+        description=function.call.__doc__ or "",
+        properties={
+            "made_by": "apply",
+            "function": f"{function.call.__module__}:{function.call.__qualname__}",
+            "digest": function.digest,
+            "query": query.text,
+            "key": ", ".join(key),
+        },
+    )
+
+
+def _failures(definition: Definition) -> Definition:
+    columns = tuple(column for column in definition.columns if column.name in definition.key)
+    return changed(
+        definition,
+        name=f"{definition.name}__failures",
+        columns=(*columns, *_FAILURE),
+        key=(),
+        description=f"Objects that are not in {definition.name} since the function failed for them.",
+    )
+
+
+def _narrowed(query: Query, function: Function, key: tuple[str, ...]) -> Query:
+    """Return the query with no more columns than the function reads, where it says which."""
+    if not function.inputs:
+        return query
+    names = [column.name for column in query.columns]
+    read = {path if path in names else path.partition(".")[0] for path in function.inputs}
+    wanted = [name for name in names if name in read or name in key]
+    return query if wanted == names else query.select(*('"' + name.replace('"', '""') + '"' for name in wanted))
+
+
+def _input(found: RowWise) -> Input:
+    if found.plain is None:
+        return Input(found.scan.columns, found.columns, ask=RowQuery(found.statement))
+    return Input(tuple(dict.fromkeys(found.plain)), found.columns, plain=found.plain)
