@@ -390,6 +390,15 @@ class TaskRunnerContract:
         outcomes.close()  # type: ignore[attr-defined]
         assert [o.value for o in runner.run(square, [2])] == [4]
 
+    def test_a_run_is_stopped_by_another_thread(self, runner: TaskRunner) -> None:
+        assert [o.value for o in runner.run(square, [2])] == [4]
+        stop = threading.Event()
+        threading.Timer(1, stop.set).start()
+        began = time.monotonic()
+        assert list(runner.run(time.sleep, [600] * 3, stop=stop)) == []
+        assert time.monotonic() - began < 10
+        assert [o.value for o in runner.run(square, [2])] == [4]
+
 
 def by_task(outcomes: Iterator[Outcome[Any, Any]]) -> dict[Any, Outcome[Any, Any]]:
     """Return the outcomes by their tasks."""

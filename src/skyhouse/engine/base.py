@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -68,13 +69,19 @@ class TaskRunner(Protocol):
     name: ClassVar[str]
 
     def run(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, careful: Callable[[T], T] | None = None
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        careful: Callable[[T], T] | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Outcome[T, R]]:
         """Yield an outcome for every task as it completes, in any order. A task's failure is its own.
 
         Tasks are taken from the iterable a few at a time. A task may be begun more than once, where a worker died.
         `careful` turns a task into one that does the same and keeps its worker alive: such a one is run where a
-        worker died, or from the start where a dead worker costs others (on Spark), and is the outcome's task.
+        worker died, or from the start where a dead worker costs others (on Spark), and is the outcome's task. Once
+        `stop` is set, what runs is ended without an outcome, and so is the iteration.
         """
         ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ __all__ = ["PoolRunner"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+_LOOK_SECONDS = 0.2
 
 
 class PoolRunner:
@@ -47,21 +49,26 @@ class PoolRunner:
         weakref.finalize(self, _stop, self._idle)
 
     def run(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, careful: Callable[[T], T] | None = None
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        careful: Callable[[T], T] | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Outcome[T, R]]:
         """Yield an outcome for every task as it completes, in any order.
 
         An exception is its task's outcome. A task whose worker dies (a crash in C, a kill for want of memory) is run
         once more: at once and as `careful` makes it, or without that as it is and alone, when all others are done. If
-        that worker dies too, its outcome is a TaskError. So a task must bear being begun twice. Raises TaskError for
-        a function that cannot be pickled.
+        that worker dies too, its outcome is a TaskError. So a task must bear being begun twice. Once `stop` is set,
+        the workers that are busy are killed. Raises TaskError for a function that cannot be pickled.
         """
         code = _pickled(function)
         busy: dict[object, tuple[Worker, _Order[T]]] = {}
         line = _Line(tasks, careful)
         try:
             self._fill(code, line, busy)
-            while busy:
+            while busy and not (stop and stop.is_set()):
                 found: list[Outcome[T, R] | None] = [line.outcome(order, ending) for order, ending in self._ended(busy)]
                 self._fill(code, line, busy)
                 yield from (one for one in found if one is not None)
@@ -88,9 +95,9 @@ class PoolRunner:
                 return
 
     def _ended(self, busy: dict[object, tuple[Worker, _Order[T]]]) -> list[tuple[_Order[T], bytes | Death]]:
-        """Wait for workers; return each order that has ended with its ending, or how its worker died."""
+        """Wait a little; return each order that has ended with its ending, or how its worker died."""
         ended = []
-        for pipe in wait([worker.pipe for worker, _ in busy.values()]):
+        for pipe in wait([worker.pipe for worker, _ in busy.values()], _LOOK_SECONDS):
             worker, order = busy.pop(pipe)
             ending = worker.receive()
             if not isinstance(ending, Death):

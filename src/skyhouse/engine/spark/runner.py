@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
 
 import cloudpickle
 import pyarrow as pa
@@ -28,6 +30,7 @@ R = TypeVar("R")
 
 _WAVES = 16  # at most at once, where there are so many cores
 _WAVE_SECONDS = 4.0
+_LOOK_SECONDS = 0.2
 
 
 class SparkRunner:
@@ -43,69 +46,81 @@ class SparkRunner:
         self.engine = engine
 
     def run(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, careful: Callable[[T], T] | None = None
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        careful: Callable[[T], T] | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Outcome[T, R]]:
         """Yield an outcome for every task as its wave completes.
 
         Tasks go out in waves, two at least at a time: of four a core where they are quick, else of so many as take
         some seconds. An exception is its task's outcome. Spark tries the tasks of a lost executor again; where that
-        does not help, the tasks of the wave are run one by one, and the guilty one's outcome is a TaskError. So a
-        task must bear being begun more than once. Where it can be made `careful`, it is.
+        does not help, each task of the wave is run once more by itself, and the guilty one's outcome is a TaskError.
+        So a task must bear being begun more than once. Where it can be made `careful`, it is. Once `stop` is set,
+        Spark is told to drop what runs.
         """
         cores = self.engine.link().cores()
         size = cores
         code = cloudpickle.dumps(function)
         waiting = iter(tasks) if careful is None else map(careful, tasks)
-        flying: dict[Future[_Endings], tuple[list[T], Job]] = {}
+        suspects: deque[T] = deque()
+        flying: dict[Future[_Endings], _Wave[T]] = {}
         with ThreadPoolExecutor(_WAVES, thread_name_prefix="skyhouse-wave") as threads:
             try:
-                while True:
-                    while len(flying) < 2 or sum(len(wave) for wave, _ in flying.values()) < 2 * cores:
-                        wave = list(itertools.islice(waiting, size))
-                        if not wave:
+                while not (stop and stop.is_set()):
+                    while len(flying) < 2 or sum(len(wave.tasks) for wave in flying.values()) < 2 * cores:
+                        wave = _next(suspects, waiting, size)
+                        if wave is None:
                             break
-                        job = Job()
-                        flying[threads.submit(self._wave, code, wave, job)] = wave, job
+                        flying[threads.submit(self._run, code, wave)] = wave
                     if not flying:
                         return
-                    for done in wait(flying, return_when=FIRST_COMPLETED).done:
-                        wave, _ = flying.pop(done)
-                        if done.exception() is None:
-                            size = _size(cores, done.result().seconds / len(wave))
-                        yield from self._outcomes(code, wave, done)
+                    for done in wait(flying, _LOOK_SECONDS, FIRST_COMPLETED).done:
+                        wave = flying.pop(done)
+                        error = done.exception()
+                        if error is None:
+                            size = _size(cores, done.result().seconds / len(wave.tasks))
+                            yield from map(outcome, wave.tasks, done.result().endings)
+                        elif wave.second:
+                            yield Outcome(wave.tasks[0], error=TaskError(f"its worker died: {told(error)}"))
+                        else:
+                            suspects.extend(wave.tasks)
             finally:
-                for _, job in flying.values():
-                    job.cancel()
+                for wave in flying.values():
+                    wave.job.cancel()
 
     def close(self) -> None:
         """Nothing to stop: the session is the engine's."""
 
-    def _outcomes(self, code: bytes, wave: list[T], done: Future[_Endings]) -> Iterator[Outcome[T, R]]:
-        if done.exception() is None:
-            for task, ending in zip(wave, done.result().endings, strict=True):
-                yield outcome(task, ending)
-            return
-        for task in wave:
-            try:
-                (ending,) = self._wave(code, [task], Job()).endings
-            except Exception as error:  # noqa: BLE001 - it becomes the task's outcome
-                yield Outcome(task, error=TaskError(f"its worker died: {told(error)}"))
-            else:
-                yield outcome(task, ending)
-
-    def _wave(self, code: bytes, wave: list[T], job: Job) -> _Endings:
+    def _run(self, code: bytes, wave: _Wave[T]) -> _Endings:
         work = _work(code, search_path())
-        pickled = [cloudpickle.dumps(task) for task in wave]
-        orders = pa.table({"number": range(len(wave)), "task": pickled})
+        pickled = [cloudpickle.dumps(task) for task in wave.tasks]
+        orders = pa.table({"number": range(len(pickled)), "task": pickled})
         link = self.engine.link()
-        frame = link.session.createDataFrame(orders).coalesce(1).repartition(len(wave))
+        frame = link.session.createDataFrame(orders).coalesce(1).repartition(len(pickled))
         mapped = frame.mapInArrow(work, "number long, ending binary, seconds double")
         try:
-            schema, batches = self.engine.tagged(lambda: link.rows(mapped), job)
+            schema, batches = self.engine.tagged(lambda: link.rows(mapped), wave.job)
         finally:
-            job.end()
+            wave.job.end()
         ended = pa.Table.from_batches(batches, schema=schema)
         return _Endings(ended.sort_by("number")["ending"].to_pylist(), sum(ended["seconds"].to_pylist()))
+
+
+@dataclass(frozen=True)
+class _Wave(Generic[T]):
+    tasks: list[T]
+    second: bool = False
+    job: Job = field(default_factory=Job)
+
+
+def _next(suspects: deque[T], waiting: Iterator[T], size: int) -> _Wave[T] | None:
+    if suspects:
+        return _Wave([suspects.popleft()], second=True)
+    tasks = list(itertools.islice(waiting, size))
+    return _Wave(tasks) if tasks else None
 
 
 @dataclass(frozen=True)
