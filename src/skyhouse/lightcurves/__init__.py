@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skyhouse.lightcurves.candidates import Candidates, search
+    from skyhouse.lightcurves.clean import Clean, merged
     from skyhouse.lightcurves.curves import Band
+    from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES
     from skyhouse.lightcurves.lombscargle import lomb_scargle
 
-__all__ = ["Band", "Candidates", "lomb_scargle", "search"]
+__all__ = ["FEATURES", "PAIR_FEATURES", "Band", "Candidates", "Clean", "lomb_scargle", "merged", "search"]
 
 _HOMES = {
     "Band": "skyhouse.lightcurves.curves",
     "Candidates": "skyhouse.lightcurves.candidates",
+    "Clean": "skyhouse.lightcurves.clean",
+    "FEATURES": "skyhouse.lightcurves.features_list",
+    "PAIR_FEATURES": "skyhouse.lightcurves.features_list",
     "lomb_scargle": "skyhouse.lightcurves.lombscargle",
+    "merged": "skyhouse.lightcurves.clean",
     "search": "skyhouse.lightcurves.candidates",
 }
 
