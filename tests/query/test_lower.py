@@ -162,7 +162,7 @@ def test_each_rule_by_itself(lake, rule, expression, duckdb, spark):
 
 
 def test_every_rule_has_a_pair():
-    assert {rule.name for rule in PIPELINE} - {rule for rule, *_ in PAIRS} == {"wraps", "orders"}
+    assert {rule.name for rule in PIPELINE} - {rule for rule, *_ in PAIRS} == {"wraps", "orders", "registered"}
 
 
 def test_wraps_go_around_over_and_filter(lake):

@@ -5,22 +5,26 @@ A statement's tables are temporary views of its cursor, so that statements runni
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from skyhouse.columns import Column, field_types, item_type
 from skyhouse.engine.base import Job
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
+from skyhouse.query.registered import Call
 from skyhouse.query.relation import Part, Scan, Statement
 from skyhouse.settings import Settings
 
@@ -57,6 +61,10 @@ _COUNTING = "SET enable_progress_bar = true; SET enable_progress_bar_print = fal
 
 # DuckDB quotes the SQL that it was given, which is not what the user wrote.
 _GONE = re.compile("No files found that match the pattern|No such file or directory")
+# What a user's function raised comes as text only.
+_RAISED = re.compile(r"executing the UDF: EngineError: (.*)", re.DOTALL)
+# Texts, and the names of users' functions in a statement.
+_CALLED = re.compile(r"""'(?:[^']|'')*'|"([A-Z0-9_]+#\d+)"(?=\()""")
 _LOWERED = re.compile(r"\s*\n+LINE \d+:.*", re.DOTALL)
 
 
@@ -79,23 +87,26 @@ class DuckEngine:
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
+        self._numbers = itertools.count(1)
 
     def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
 
         Raises OutOfMemory, OutOfTime and EngineError, also while the stream is read.
         """
-        cursor, running = self._cursor(statement), job or Job()
+        cursor, running, names = self._cursor(statement), job or Job(), self._names(statement)
         with self._lock:
             self._jobs.add(running)
 
         def start() -> pa.RecordBatchReader:
             cursor.execute(_COUNTING)
-            return self._relation(cursor, statement).to_arrow_reader(batch_rows)
+            return self._relation(cursor, statement, names).to_arrow_reader(batch_rows)
 
         def rows() -> Iterator[pa.RecordBatch]:
             while (batch := running.do(lambda: next(reader, None))) is not None:
                 yield batch
+            for name in names.values():
+                cursor.remove_function(name)
 
         try:
             running.begin(cursor.interrupt, lambda: _share(cursor))
@@ -113,7 +124,7 @@ class DuckEngine:
         Raises EngineError.
         """
         try:
-            return self._relation(self._cursor(statement), statement)
+            return self._relation(self._cursor(statement), statement, self._names(statement))
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -121,7 +132,7 @@ class DuckEngine:
         """Return DuckDB's own plan of a statement. Raises EngineError."""
         cursor = self._cursor(statement)
         try:
-            return self._relation(cursor, statement).explain()
+            return self._relation(cursor, statement, self._names(statement)).explain()
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -146,10 +157,18 @@ class DuckEngine:
         with self._lock:
             self._database = None
 
-    def _relation(self, cursor: duckdb.DuckDBPyConnection, statement: Statement) -> duckdb.DuckDBPyRelation:
+    def _names(self, statement: Statement) -> dict[str, str]:
+        """Return names for the users' functions of a statement: unlike views, all of the database sees a function."""
+        return {call.name: f"{call.name}@{next(self._numbers)}" for call in statement.calls}
+
+    def _relation(
+        self, cursor: duckdb.DuckDBPyConnection, statement: Statement, names: Mapping[str, str]
+    ) -> duckdb.DuckDBPyRelation:
         for scan in statement.scans:
             cursor.execute(view_sql(scan))
-        return cursor.sql(statement.sql)
+        for call in statement.calls:
+            _make_function(cursor, call, names[call.name])
+        return cursor.sql(_CALLED.sub(lambda one: _quoted(names[one[1]]) if one[1] in names else one[0], statement.sql))
 
     def _cursor(self, statement: Statement) -> duckdb.DuckDBPyConnection:
         files = (file for scan in statement.scans for part in scan.parts for file in part.files)
@@ -186,6 +205,8 @@ class DuckEngine:
     def _translated(self, error: Exception) -> EngineError:
         # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
         text = _LOWERED.sub("", str(error))
+        if (raised := _RAISED.search(text)) is not None:
+            return EngineError(raised[1])
         text = text.replace("Could not convert string '?", "Could not convert string '")  # only makes a text no number
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
             limit = self.settings.memory_limit or "80% of the machine's memory"
@@ -209,6 +230,7 @@ class RowQuery:
     def __init__(self, statement: Statement) -> None:
         self._sql = statement.sql
         self._name = statement.scans[0].name
+        self._calls = statement.calls
         self._database: duckdb.DuckDBPyConnection | None = None
 
     def __getstate__(self) -> dict[str, object]:
@@ -220,6 +242,8 @@ class RowQuery:
             if self._database is None:
                 self._database = duckdb.connect(":memory:", config={"threads": 1})
                 self._database.execute(_SETUP)
+                for call in self._calls:
+                    _make_function(self._database, call, call.name)
             self._database.register(self._name, batch)
             rows = self._database.sql(self._sql).to_arrow_table().combine_chunks()
             self._database.unregister(self._name)
@@ -227,6 +251,31 @@ class RowQuery:
             raise EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
         batches = rows.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
+
+
+def _make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str) -> None:
+    """Make a user's function one of the database's. The cursor keeps it alive: none but its statements may call it."""
+
+    def function(*columns: pa.ChunkedArray) -> pa.Array:
+        return call.function.work(call.rows([_whole(column) for column in columns]))
+
+    # DuckDB counts the parameters, and takes *columns for one.
+    places = range(len(call.arguments))
+    parameters = [inspect.Parameter(f"_{place}", inspect.Parameter.POSITIONAL_ONLY) for place in places]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    cursor.create_function(
+        name,
+        function,
+        [_type(argument.type) for argument in call.arguments],
+        _type(call.function.result),
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+        side_effects=not call.function.deterministic,
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _share(cursor: duckdb.DuckDBPyConnection) -> tuple[float | None, str]:

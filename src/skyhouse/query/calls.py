@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -11,9 +12,10 @@ from skyhouse.query.clause import Clause, shown, word
 from skyhouse.query.functions import FUNCTIONS, HINTS, Function
 from skyhouse.query.functions.function import Given
 from skyhouse.query.kinds import INTEGERS, cast, family, is_nested, kind, with_kind
-from skyhouse.query.list_calls import list_call
+from skyhouse.query.list_calls import list_call, zipped_names
 from skyhouse.query.parse import fault
 from skyhouse.query.patterns import java_pattern, java_replacement
+from skyhouse.query.registered_calls import registered_call
 from skyhouse.query.rules.rule import constant, filled, operand, text_of
 from skyhouse.query.spellings import plain
 
@@ -39,7 +41,9 @@ def power(checked: Expressions, node: exp.Pow) -> str:
 def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str:
     """Check a call; `over` tells that it stands before OVER."""
     plain(node)
-    function = _function(node)
+    if (own := checked.functions.get(str(node.this).lower())) is not None:
+        return registered_call(checked, node, own, zipped_names(checked, node.expressions))
+    function = _function(node, checked.functions)
     name = function.name
     if function.group == "list":
         return list_call(checked, node, function)
@@ -62,12 +66,12 @@ def called(checked: Expressions, node: exp.Anonymous, over: bool = False) -> str
     return _meant(checked, node, function)
 
 
-def _function(node: exp.Anonymous) -> Function:
+def _function(node: exp.Anonymous, registered: Iterable[str]) -> Function:
     """Return a call's function; the call gets the function's first name."""
     name = str(node.this).lower()
     function = FUNCTIONS.get(name)
     if function is None:
-        hint = f"; {HINTS[name]}" if name in HINTS else did_you_mean(name, FUNCTIONS)
+        hint = f"; {HINTS[name]}" if name in HINTS else did_you_mean(name, [*FUNCTIONS, *registered])
         raise fault(UnknownFunction, f"no function {node.this!r}{hint}", node)
     if function.same_as:
         node.set("this", function.same_as)

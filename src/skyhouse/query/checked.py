@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from sqlglot import exp
 
 from skyhouse.errors import SkyhouseError
+from skyhouse.query.registered import NONE, Registered
 from skyhouse.query.relation import Tables
 from skyhouse.query.resolve import Resolved, resolve
 
@@ -18,8 +20,9 @@ _KEPT = 8
 class Checked:
     """Resolves queries on tables and keeps the last few; trees that are handed in are not changed afterwards."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, functions: Mapping[str, Registered] = NONE) -> None:
         self._tables = tables
+        self._functions = functions
         self._kept: dict[int, tuple[exp.Query, Resolved]] = {}
         self._lock = threading.Lock()
 
@@ -29,7 +32,7 @@ class Checked:
             known = self._kept.get(id(tree))
         if known is not None and known[0] is tree and self._stands(known[1]):
             return known[1]
-        found = resolve(tree, self._tables)
+        found = resolve(tree, self._tables, self._functions)
         with self._lock:
             self._kept.pop(id(tree), None)
             self._kept[id(tree)] = tree, found
@@ -38,7 +41,9 @@ class Checked:
         return found
 
     def _stands(self, resolved: Resolved) -> bool:
-        """Whether every table is what it was; a query of one that is gone, or cannot be read, is checked again."""
+        """Whether all tables and functions are what they were; a query of one that is gone is checked again."""
+        if any(self._functions.get(name) is not function for name, function in resolved.functions.items()):
+            return False
         try:
             return all(self._tables.relation(scan.relation.name) == scan.relation for scan in resolved.scans)
         except SkyhouseError:

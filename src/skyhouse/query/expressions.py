@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -21,6 +21,7 @@ from skyhouse.query.kinds import INTEGERS, cast, common, family, is_nested, kind
 from skyhouse.query.likes import check_pattern, with_backslash
 from skyhouse.query.membership import between, is_many, member, quantified
 from skyhouse.query.parse import fault
+from skyhouse.query.registered import Registered
 from skyhouse.query.scope import AskQuery, Scope
 from skyhouse.query.spellings import plain
 
@@ -38,11 +39,13 @@ def _constant(name: str) -> Callable[..., str]:
 class Expressions:
     """Checks the expressions of one SELECT in place; `aggregates` tells afterwards whether there was one.
 
-    `windows` are those of the WINDOW clause, by their names in lower case, `parameters` those of the lambdas around.
+    `functions` are the registered ones and `windows` those of the WINDOW clause, by their names in lower case,
+    `parameters` those of the lambdas around.
     """
 
     scope: Scope
     ask: AskQuery
+    functions: Mapping[str, Registered] = field(default_factory=dict)
     aggregates: bool = False
     windows: dict[str, exp.Window] = field(default_factory=dict)
     parameters: dict[str, exp.Expr] = field(default_factory=dict)

@@ -121,17 +121,17 @@ def _common_nested(found: set[str]) -> str | None:
     return None if any(inner is None for _, inner in met) else struct_type((name, inner or "") for name, inner in met)
 
 
-def settled(name: str) -> str:
-    """Return a kind as a result's type: what holds only NULLs is a text.
+def settled(name: str, only_nulls: str = "string") -> str:
+    """Return a kind as a type: what holds only NULLs is a text, or another kind.
 
     >>> settled("list<null>"), settled("int64")
     ('list<string>', 'int64')
     """
     if (item := item_type(name)) is not None:
-        return list_type(settled(item))
+        return list_type(settled(item, only_nulls))
     if (fields := field_types(name)) is not None:
-        return struct_type((field, settled(inner)) for field, inner in fields)
-    return "string" if name == "null" else name
+        return struct_type((field, settled(inner, only_nulls)) for field, inner in fields)
+    return only_nulls if name == "null" else name
 
 
 def data_type(name: str) -> exp.DataType | None:

@@ -14,7 +14,7 @@ of `PIPELINE`, each a step from node to node. What the language means, whichever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,11 @@ from skyhouse.query.bounds import mark_positive
 from skyhouse.query.engines import Engine, engine_named
 from skyhouse.query.kinds import settled
 from skyhouse.query.pushdown import with_requests
+from skyhouse.query.registered import NONE, Registered
+from skyhouse.query.registered_calls import calls_in
 from skyhouse.query.relation import Statement, Tables
 from skyhouse.query.resolve import Resolved, resolve
-from skyhouse.query.rules.calls import filtered_windows, functions, wraps
+from skyhouse.query.rules.calls import filtered_windows, functions, registered, wraps
 from skyhouse.query.rules.lists import lambdas, list_calls
 from skyhouse.query.rules.nested import items, joins, literals_of_lists, nested_orders
 from skyhouse.query.rules.operators import arithmetic, bits, casts, choices, comparisons, division, likes, literals
@@ -44,24 +46,31 @@ if TYPE_CHECKING:
 __all__ = ["PIPELINE", "Rule", "lower", "lower_resolved", "lowered"]
 
 
-def lower(tree: exp.Query, tables: Tables, engine: str, pretty: bool = False) -> Statement:
+def lower(
+    tree: exp.Query,
+    tables: Tables,
+    engine: str,
+    pretty: bool = False,
+    functions: Mapping[str, Registered] = NONE,
+) -> Statement:
     """Return the statement that asks an engine for a query's rows.
 
     Raises InputError for an unknown engine, and what `resolve` raises.
     """
-    return lower_resolved(resolve(tree, tables), engine, pretty)
+    return lower_resolved(resolve(tree, tables, functions), engine, pretty)
 
 
 def lower_resolved(resolved: Resolved, engine: str, pretty: bool = False) -> Statement:
     """Return the statement of a query that is checked already; its tree is used up."""
     chosen = engine_named(engine) or "duckdb"
     scans = with_requests(resolved.tree, resolved.scans)
+    calls = calls_in(resolved.tree, resolved.functions)
     try:
         sql = lowered(resolved.tree, chosen).sql(dialect=_writer(chosen), pretty=pretty, comments=False, copy=False)
     except RecursionError as error:
         raise QueryError("the query is nested too deeply; split it by WITH") from error
     columns = tuple(replace(c, type=settled(c.type)) if "null" in c.type else c for c in resolved.columns)
-    return Statement(sql, chosen, scans, columns)
+    return Statement(sql, chosen, scans, columns, calls)
 
 
 def _writer(engine: Engine) -> type[Writer]:
@@ -118,6 +127,7 @@ PIPELINE: tuple[Rule, ...] = (
     Rule("lambdas", "places count from 1; Spark's from 0", (exp.Lambda,), lambdas),
     Rule("list functions", "each as the list of functions says", _CALLS, list_calls),
     Rule("functions", "each as the list of functions says for the engine", _CALLS, functions),
+    Rule("registered", "users' functions by the names that engines have them under", _CALLS, registered),
     Rule("filtered windows", "Spark has no FILTER before OVER", (exp.Filter,), filtered_windows),
     Rule("wraps", "what goes around a call goes around its FILTER and OVER", (*_CALLS, exp.Filter, exp.Window), wraps),
     Rule("likes", "the backslash is LIKE's escape; DuckDB has none by itself", (exp.Like, exp.ILike), likes),

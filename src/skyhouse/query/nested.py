@@ -132,6 +132,9 @@ def field(checked: Expressions, node: exp.Dot) -> str:
         if known.lower() == name.name.lower():
             name.set("this", known)
             name.set("quoted", True)
+            of_call = {column.name: column for column in node.this.unnest().meta.get("returns", ())}
+            if known in of_call:  # of a user's function, which declares its unit
+                node.meta["column"] = of_call[known]
             return inner
     near = did_you_mean(name.name, [known for known, _ in fields])
     raise fault(UnknownColumn, f"no field {name.name!r} in {shown(node.this)}{near}", name)

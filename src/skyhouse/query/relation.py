@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from skyhouse.columns import Column
+from skyhouse.query.registered import Call
 from skyhouse.query.remote import Remote, Request
 
 __all__ = ["Part", "Relation", "Scan", "Statement", "Tables"]
@@ -94,13 +95,14 @@ class Statement:
     """A query lowered for one engine: its SQL, the relations that the SQL names, and the result's columns.
 
     The `type` of a result column is empty where only the engine knows it; its unit, UCD and description are set
-    where they survive the expression.
+    where they survive the expression. `calls` are those of users' functions.
     """
 
     sql: str
     engine: str
     scans: tuple[Scan, ...]
     columns: tuple[Column, ...]
+    calls: tuple[Call, ...] = ()
 
 
 class Tables(Protocol):

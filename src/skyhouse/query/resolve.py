@@ -8,7 +8,8 @@ asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -22,6 +23,8 @@ from skyhouse.query.kinds import cast, common, with_kind
 from skyhouse.query.ordering import first_of_each, tail
 from skyhouse.query.parse import as_select, fault
 from skyhouse.query.recursion import recursive
+from skyhouse.query.registered import NONE, Registered
+from skyhouse.query.registered_calls import used_in
 from skyhouse.query.relation import Scan, Tables
 from skyhouse.query.scope import Ctes, Scope, clause_of, with_names
 from skyhouse.query.select_list import name_items, write_out_stars
@@ -38,24 +41,29 @@ _UNION = frozenset("this expression distinct with_ order limit offset".split())
 
 @dataclass(frozen=True)
 class Resolved:
-    """A checked query: its tree, the relations it reads with the columns of each, and the columns of its result."""
+    """A checked query: its tree, the relations it reads with the columns of each, and the columns of its result.
+
+    `functions` are the registered ones that it calls, by their names in lower case.
+    """
 
     tree: exp.Query
     scans: tuple[Scan, ...]
     columns: tuple[Column, ...]
+    functions: Mapping[str, Registered] = field(default_factory=dict)
 
     def copy(self) -> Resolved:
         """Return the same query with a tree of its own, for one who uses it up."""
         return replace(self, tree=self.tree.copy())
 
 
-def resolve(tree: exp.Query, tables: Tables) -> Resolved:
+def resolve(tree: exp.Query, tables: Tables, functions: Mapping[str, Registered] = NONE) -> Resolved:
     """Check a query against the tables and qualify every name in it; the tree that is passed stays as it is.
 
-    Raises QueryError, UnknownTable, UnknownColumn and UnknownFunction.
+    `functions` are those that were registered, by their names in lower case. Raises QueryError, UnknownTable,
+    UnknownColumn and UnknownFunction.
     """
     copy = tree.copy()
-    resolver = _Resolver(tables)
+    resolver = _Resolver(tables, functions)
     try:
         columns = resolver.query(copy, None, {})
     except RecursionError as error:
@@ -64,14 +72,14 @@ def resolve(tree: exp.Query, tables: Tables) -> Resolved:
         Scan(relation.name, relation, tuple(c.name for c in relation.columns if c.name in resolver.sources.reads[name]))
         for name, relation in resolver.sources.relations.items()
     )
-    return Resolved(copy, scans, columns)
+    return Resolved(copy, scans, columns, used_in(copy, functions))
 
 
 class _Resolver:
     """Checks a query and the queries within it."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.sources = Sources(tables, self.query)
+    def __init__(self, tables: Tables, functions: Mapping[str, Registered]) -> None:
+        self.sources = Sources(tables, self.query, functions)
 
     def query(self, node: exp.Expr, outer: Scope | None, ctes: Ctes) -> tuple[Column, ...]:
         ctes = self._with(node, outer, ctes)
@@ -142,7 +150,7 @@ class _Resolver:
     def _select(self, node: exp.Select, outer: Scope | None, ctes: Ctes) -> tuple[Column, ...]:
         only(node, _SELECT, "SELECT")
         scope = self.sources.of(node, outer, ctes)
-        checked = Expressions(scope, self.query)
+        checked = Expressions(scope, self.query, self.sources.functions)
         write_out_stars(node, scope)
         name_items(node, scope)
         named = [item for item in node.expressions if item.meta.pop("named", False)]

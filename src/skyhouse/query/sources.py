@@ -18,6 +18,7 @@ from skyhouse.query.clause import CLAUSES, only
 from skyhouse.query.expressions import Expressions
 from skyhouse.query.kinds import cast, with_kind
 from skyhouse.query.parse import fault
+from skyhouse.query.registered import Registered
 from skyhouse.query.relation import Relation, Tables
 from skyhouse.query.sample import sampled
 from skyhouse.query.scope import AskQuery, Ctes, Scope, Source, named_source
@@ -38,6 +39,7 @@ class Sources:
 
     tables: Tables
     ask: AskQuery
+    functions: Mapping[str, Registered] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
     reads: dict[str, set[str]] = field(default_factory=dict)
 
@@ -80,7 +82,7 @@ class Sources:
         if on is None and (kind in ("SEMI", "ANTI") or side):
             raise fault(QueryError, "this JOIN needs ON or USING", join.this)
         if on is not None:
-            Expressions(scope, self.ask).condition(join, "ON", "on")
+            Expressions(scope, self.ask, self.functions).condition(join, "ON", "on")
         elif kind == "":
             join.set("kind", "CROSS")
         if method == "ASOF":
@@ -122,7 +124,7 @@ def _values(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
     only(node, {"expressions", "alias"}, "VALUES")
     rows = [row.expressions if isinstance(row, exp.Tuple) else [row.unnest()] for row in node.expressions]
     width = len(rows[0])
-    checked = Expressions(Scope([], None, scope.ctes), sources.ask, clause=CLAUSES["VALUES"])
+    checked = Expressions(Scope([], None, scope.ctes), sources.ask, sources.functions, clause=CLAUSES["VALUES"])
     for row, found in zip(node.expressions, rows, strict=True):
         if len(found) != width:
             raise fault(QueryError, f"the first row of VALUES has {width} values, and this one {len(found)}", row)

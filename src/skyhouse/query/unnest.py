@@ -42,7 +42,7 @@ def unnested(sources: Sources, node: exp.Expr, scope: Scope) -> Source:
         problem = f"UNNEST of {count} lists has as many columns; here are {len(names)} names for them"
         raise fault(QueryError, problem, given)
     defaults = [alias] if node.alias and len(node.expressions) == 1 else _own_names(scope, node.expressions)
-    checked = Expressions(scope, sources.ask)
+    checked = Expressions(scope, sources.ask, sources.functions)
     columns = []
     with checked.within(Clause("UNNEST")):
         for place, part in enumerate(list(node.expressions)):

@@ -26,6 +26,7 @@ from skyhouse.query.relation import Statement
 from skyhouse.query.resolve import Resolved
 from skyhouse.session.calibration import Calibration
 from skyhouse.session.forecast import Forecaster
+from skyhouse.session.functions import Functions
 from skyhouse.session.past import Past
 from skyhouse.session.running import Running
 from skyhouse.session.tables import LakeTables
@@ -49,7 +50,8 @@ class SessionContext:
         self.watch: Callable[[Progress], None] | None = None
         self.attached = Attached(registry.root)
         self.tables = LakeTables(registry, self.attached)
-        self._checked = Checked(self.tables)
+        self.functions = Functions()
+        self._checked = Checked(self.tables, self.functions.known)
         self._settings = settings
         calibration = Calibration()
         self._forecaster = Forecaster(settings, self.tables, calibration)

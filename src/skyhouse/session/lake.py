@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -128,6 +128,27 @@ class Lake:
             raise found.target.fault("DROP TABLE has no query to explain")
         tree = found.query if isinstance(found, Command) else found
         return Query.checked(tree, self._context, None, Asked(text, dialect))
+
+    def register(self, function: Function, name: str | None = None, *, deterministic: bool = True) -> Function:
+        """Let queries of this open lake call a declared function by its name, or another; return the function.
+
+        It gives a struct of the columns that it declares, or the bare value where that is one:
+        ``SELECT amplitude(lc).amplitude FROM ztf.objects WHERE n_of(lc) > 20``. Its arguments go by the names of its
+        `inputs`, or of the columns that are given. The same name again takes the function's place. One that may give
+        other results for the same arguments is not `deterministic`, and is called for each row where it stands.
+
+        Raises InputError for what is no declared function, for a name that SQL cannot call or that the language has.
+        """
+        self._context.functions.add(function, name or "", deterministic)
+        return function
+
+    def unregister(self, name: str) -> None:
+        """Forget a registered function. Raises UnknownFunction."""
+        self._context.functions.remove(name)
+
+    def registered(self) -> Mapping[str, Function]:
+        """Return the registered functions by their names."""
+        return self._context.functions.all()
 
     def ibis(self, table: str | None = None) -> Any:
         """Return a table of the lake as an Ibis table, or without a name the lake's `IbisLake`, which has all of them.

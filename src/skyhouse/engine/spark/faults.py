@@ -13,11 +13,15 @@ _LOST = re.compile(
     r"INVALID_HANDLE\.SESSION|SESSION_(CLOSED|NOT_FOUND|CHANGED)|RETRIES_EXCEEDED|StatusCode\.UNAVAILABLE"
     r"|stopped SparkContext"
 )
+# What a user's function raised, at the end of a worker's traceback.
+_RAISED = re.compile(r"^skyhouse\.errors\.EngineError: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def translated(error: BaseException) -> EngineError:
     """Return the error as one of ours."""
     text = told(error)
+    if (raised := _RAISED.search(text)) is not None:
+        return EngineError(raised[1])
     if "OutOfMemoryError" in text or "Java heap space" in text:
         return OutOfMemory(f"Spark ran out of memory: raise spark_memory. {text}")
     if "cancelled" in text.lower() or "OPERATION_CANCELED" in text:

@@ -1,4 +1,4 @@
-"""A statement's tables as views of a Spark session, each made once.
+"""A statement's tables as views of a Spark session, each made once; its functions likewise.
 
 A view never changes: a table that has moved on is another view. So a small query pays for no view, statements that run
 at once do not meet, and a frame that runs later still reads what its statement meant.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from skyhouse.columns import Column, field_types, item_type
+from skyhouse.columns import Column
+from skyhouse.engine.spark.functions import Functions
+from skyhouse.engine.spark.types import struct
 from skyhouse.query.relation import Part, Relation, Scan, Statement
 
 if TYPE_CHECKING:
@@ -20,20 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Views"]
 
-_TYPES = {
-    "bool": "boolean",
-    "int8": "byte",
-    "uint8": "short",  # Spark has no unsigned numbers
-    "int16": "short",
-    "int32": "integer",
-    "int64": "long",
-    "float32": "float",
-    "float64": "double",
-    "string": "string",
-    "binary": "binary",
-    "date": "date",
-    "timestamp": "timestamp_ntz",
-}
 # Texts and quoted names, as Spark SQL writes them.
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`", re.DOTALL)
 # So many views are kept; of a table that changes every minute the old ones go.
@@ -45,16 +33,21 @@ class Views:
 
     def __init__(self, session: SparkSession) -> None:
         self._session = session
+        self._functions = Functions(session)
         self._lock = threading.Lock()
         self._made = 0
         self._names: OrderedDict[tuple[str, tuple[Part, ...]], tuple[Relation, str]] = OrderedDict()
 
     def sql(self, statement: Statement) -> str:
-        """Return the statement's SQL with the names of views in place of those of its scans; missing views are made."""
-        if not statement.scans:
+        """Return the statement's SQL with the session's names of views and functions in place of its own.
+
+        Those that are missing are made.
+        """
+        if not (statement.scans or statement.calls):
             return statement.sql
         with self._lock:
             names = {_quoted(scan.name): _quoted(self._view(scan)) for scan in statement.scans}
+        names |= {_quoted(own): _quoted(name) for own, name in self._functions.names(statement.calls).items()}
         return _QUOTED.sub(lambda found: names.get(found[0], found[0]), statement.sql)
 
     def _view(self, scan: Scan) -> str:
@@ -85,9 +78,7 @@ class Views:
 
 
 def _read(session: SparkSession, part: Part, columns: Sequence[Column]) -> DataFrame:
-    from pyspark.sql.types import StructType
-
-    schema = StructType.fromJson(_json_fields((column.name, column.type) for column in columns))
+    schema = struct(columns)
     if not part.files:
         return session.createDataFrame([], schema)
     frame = session.read.schema(schema).parquet(*(re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in part.files))
@@ -97,19 +88,6 @@ def _read(session: SparkSession, part: Part, columns: Sequence[Column]) -> DataF
     floats = {column.name for column in columns if column.type in ("float32", "float64")}
     named = {name: _quoted(name) for name in frame.columns}
     return frame.selectExpr(*(f"nanvl({q}, {q}) AS {q}" if name in floats else q for name, q in named.items()))
-
-
-def _json_type(name: str) -> Any:
-    if (item := item_type(name)) is not None:
-        return {"type": "array", "elementType": _json_type(item), "containsNull": True}
-    if (fields := field_types(name)) is not None:
-        return _json_fields(fields)
-    return _TYPES[name]
-
-
-def _json_fields(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    found = [{"name": name, "type": _json_type(kind), "nullable": True, "metadata": {}} for name, kind in fields]
-    return {"type": "struct", "fields": found}
 
 
 def _quoted(name: str) -> str:

@@ -10,12 +10,13 @@ from sqlglot import exp
 from skyhouse.query.bounds import is_positive
 from skyhouse.query.engines import Engine
 from skyhouse.query.functions import FUNCTIONS, Function
-from skyhouse.query.kinds import INTEGERS, cast, common, data_type, kind, with_kind
+from skyhouse.query.kinds import INTEGERS, cast, common, data_type, is_nested, kind, with_kind
 from skyhouse.query.patterns import java_pattern, java_replacement
+from skyhouse.query.registered_calls import taken
 from skyhouse.query.rules.ordered import array_agg, modes, string_agg
 from skyhouse.query.rules.rule import call_of, constant, filled, firm, hard, is_number, text_of
 
-__all__ = ["filtered_windows", "functions", "wraps"]
+__all__ = ["filtered_windows", "functions", "registered", "wraps"]
 
 _AS_WRITTEN = frozenset({"any", "constant", "fraction", "word", "pattern", "replacement", "", "null"})
 # These go by their own names where no guard is needed.
@@ -46,6 +47,18 @@ def functions(node: exp.Expr, engine: Engine) -> exp.Expr:
         call.meta["wrap"] = wrap
         call.meta["others"] = others
     return with_kind(call, result)
+
+
+def registered(node: exp.Expr, _engine: Engine) -> exp.Expr:
+    """Call a user's function by its name in the statement, each argument in its type."""
+    if (name := node.meta.pop("call", None)) is None:
+        return node
+    brought = []
+    for argument in node.expressions:
+        found, due = kind(argument), taken(argument)
+        as_it_is = found == due and (is_nested(found) or isinstance(argument, (exp.Column, exp.Dot)))
+        brought.append(argument if as_it_is else hard(argument, due))
+    return with_kind(exp.Anonymous(this=exp.to_identifier(name, quoted=True), expressions=brought), kind(node))
 
 
 def filtered_windows(node: exp.Expr, engine: Engine) -> exp.Expr:

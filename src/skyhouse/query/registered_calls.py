@@ -1,0 +1,112 @@
+"""Calls of users' functions: where they may stand, what they give, and how a statement names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from skyhouse.columns import Column, item_type
+from skyhouse.errors import QueryError
+from skyhouse.query.clause import shown, word
+from skyhouse.query.kinds import FLOATS, INTEGERS, kind, settled
+from skyhouse.query.parse import fault, parse_items
+from skyhouse.query.registered import Call, Registered
+
+if TYPE_CHECKING:
+    from skyhouse.query.expressions import Expressions
+
+__all__ = ["calls_in", "is_name", "registered_call", "taken", "used_in"]
+
+
+def is_name(name: str) -> bool:
+    """Whether a function can be called by a name in SQL, and is not read as anything else.
+
+    >>> is_name("amplitude"), is_name("case"), is_name("2mass")
+    (True, False, False)
+    """
+    try:
+        (found,) = parse_items(f"{name}(x)") if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) else [None]
+    except QueryError:
+        return False
+    return isinstance(found, exp.Anonymous) and str(found.this) == name
+
+
+def registered_call(checked: Expressions, node: exp.Anonymous, function: Registered, names: Sequence[str]) -> str:
+    """Check a call of a registered function, whose arguments have these names by themselves, and return its kind."""
+    _stands(checked, node, function)
+    given = node.expressions
+    if (function.inputs and len(given) != len(function.inputs)) or not given:
+        problem = f"{function.name} is called as {function.signature}; arguments here: {len(given)}"
+        raise fault(QueryError, problem, node)
+    if any(isinstance(argument, exp.Lambda) for argument in given):
+        raise fault(QueryError, f"{function.name} takes no lambda; it is a function of values", node)
+    for argument in list(given):
+        checked.visit(argument)
+    for argument in node.expressions:
+        _fits(argument, function)
+    outside = {id(one) for one in checked.scope.outside}
+    if any(id(part) in outside for part in node.walk()):
+        problem = f"{function.name} is registered, and takes no columns of the query around this one; join them in FROM"
+        raise fault(QueryError, problem, node)
+    node.set("this", function.name)
+    node.meta["registered"] = function.name.lower()
+    node.meta["arguments"] = function.inputs or tuple(names)
+    node.meta["returns"] = function.returns
+    if len(function.returns) == 1:
+        node.meta["column"] = function.returns[0]
+    return function.result
+
+
+def _stands(checked: Expressions, node: exp.Anonymous, function: Registered) -> None:
+    """Refuse a call where an engine cannot hand rows to Python."""
+    name = function.name
+    if isinstance(node.parent, (exp.Window, exp.Filter)) and node.arg_key == "this":
+        raise fault(QueryError, f"{name} is registered: a function of one row, no aggregate or window function", node)
+    if checked.parameters:
+        problem = f"{name} is registered, and cannot be called in a lambda; UNNEST the list and call it for each row"
+        raise fault(QueryError, problem, node)
+    if checked.clause.name in ("ON", "VALUES"):
+        problem = f"{name} is registered, and cannot be called in {checked.clause.name}; call it in a query of WITH"
+        raise fault(QueryError, problem, node)
+    if node.args.get("order") is not None:
+        raise fault(QueryError, f"{name} is registered, and takes no ORDER BY", node)
+
+
+def _fits(node: exp.Expr, function: Registered) -> None:
+    found = kind(node)
+    if not found:
+        problem = f"{function.name}: the type of {shown(node)} is not known before the query runs; cast it"
+        raise fault(QueryError, problem, node)
+    item = item_type(found) or found
+    if function.numbers and item not in INTEGERS | FLOATS | {"bool", "null"}:
+        problem = f"{function.signature} is compiled, and takes numbers and lists of them"
+        raise fault(QueryError, f"{problem}: {shown(node)} is a {word(found)} ({found})", node)
+
+
+def calls_in(tree: exp.Expr, functions: Mapping[str, Registered]) -> tuple[Call, ...]:
+    """Return the calls of registered functions in a resolved tree; each node gets the name that it has in SQL."""
+    found: dict[tuple[str, tuple[Column, ...]], Call] = {}
+    for node in tree.find_all(exp.Anonymous) if functions else ():
+        if (name := node.meta.get("registered")) is None:
+            continue
+        named = zip(node.meta["arguments"], node.expressions, strict=True)
+        arguments = tuple(Column(own, taken(argument)) for own, argument in named)
+        same_name = sum(known == name for known, _ in found)
+        call = Call(f"{name.upper()}#{same_name + 1}", functions[name], arguments)
+        node.meta["call"] = found.setdefault((name, arguments), call).name
+    return tuple(found.values())
+
+
+def taken(argument: exp.Expr) -> str:
+    """Return the kind that an argument is handed over as: NULLs of which no more is known are numbers."""
+    return settled(kind(argument), "float64")
+
+
+def used_in(tree: exp.Expr, functions: Mapping[str, Registered]) -> dict[str, Registered]:
+    """Return the registered functions that a resolved tree calls, by their names in lower case."""
+    nodes = tree.find_all(exp.Anonymous) if functions else ()
+    names = [str(node.meta["registered"]) for node in nodes if "registered" in node.meta]
+    return {name: functions[name] for name in names}
