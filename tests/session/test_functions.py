@@ -16,7 +16,7 @@ import pytest
 
 import skyhouse
 from skyhouse import Column
-from skyhouse.errors import EngineError, InputError, QueryError, UnknownFunction
+from skyhouse.errors import EngineError, InputError, QueryError, SkyhouseError, UnknownFunction
 from skyhouse.objects.queried import Queried
 
 NAN, INF = math.nan, math.inf
@@ -111,7 +111,7 @@ def named(obj, names):
 @skyhouse.function(returns=[Column("n", "int64")])
 def refuses_seven(obj):
     if obj.object_id == 7:
-        raise ValueError("é is\n\nno number")
+        raise ValueError("é is\nno number")
     return obj.object_id
 
 
@@ -381,3 +381,12 @@ def test_a_function_travels_with_its_module_and_is_kept(tmp_path, monkeypatch):
     found = pickle.loads(sent)
     assert found(pa.record_batch({"n": [2, 5]})).to_pylist() == [6, 15]
     assert pickle.loads(sent) is found
+
+
+def test_a_function_is_applied_to_rows_that_another_picks(lake):
+    text = "SELECT object_id, tags FROM t.objects WHERE "
+    lake.apply(counted, f"{text} letters(name) > 3", "my.counts", key="object_id").wait()
+    assert lake.sql("SELECT object_id FROM my.counts ORDER BY 1").to_arrow()["object_id"].to_pylist() == [1, 4, 5, 7]
+    failing = lake.apply(counted, f"{text} no_batches(z) > 3", "my.no", key="object_id")
+    with pytest.raises(SkyhouseError, match=r"no_batches\(\) raised KeyError"):
+        failing.wait()

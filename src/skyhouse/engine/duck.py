@@ -205,8 +205,8 @@ class DuckEngine:
     def _translated(self, error: Exception) -> EngineError:
         # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
         text = _LOWERED.sub("", str(error))
-        if (raised := _RAISED.search(text)) is not None:
-            return EngineError(raised[1])
+        if (raised := _raised(text)) is not None:
+            return raised
         text = text.replace("Could not convert string '?", "Could not convert string '")  # only makes a text no number
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
             limit = self.settings.memory_limit or "80% of the machine's memory"
@@ -248,7 +248,7 @@ class RowQuery:
             rows = self._database.sql(self._sql).to_arrow_table().combine_chunks()
             self._database.unregister(self._name)
         except duckdb.Error as error:
-            raise EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
+            raise _raised(str(error)) or EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
         batches = rows.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
 
@@ -272,6 +272,12 @@ def _make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str) -> 
         null_handling=FunctionNullHandling.SPECIAL,
         side_effects=not call.function.deterministic,
     )
+
+
+def _raised(text: str) -> EngineError | None:
+    """Return what a user's function has raised, where that is what DuckDB tells."""
+    found = _RAISED.search(text)
+    return None if found is None else EngineError(found[1])
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
