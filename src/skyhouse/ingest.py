@@ -138,6 +138,9 @@ def ingest(
     began = time.perf_counter()
     found = _find(paths)
     tables = {name: registry.create(_ours(made), exist_ok=True) for name, made in survey.definitions.items()}
+    for table in tables.values():
+        if (made_by := table.definition.properties.get("made_by", "ingest")) != "ingest":
+            raise InputError(f"table {table.name} was made by {made_by}, not by ingest; drop it first")
     plan = _plan(tables, survey, found, replace=replace)
     todo = {source.key: source for group in plan.missing.values() for source in group}
     failures = list(plan.failures)

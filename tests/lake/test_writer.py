@@ -130,6 +130,21 @@ def test_files_roll_at_their_size(tmp_path: Path, spaxels: Definition, write: Wr
     assert [span.source.key for file in files for span in file.spans] == [f"g{i:03}" for i in range(40)]
 
 
+def test_row_groups_of_long_lists_are_bounded_by_bytes(tmp_path: Path):
+    rows, points = 3000, 4000
+    columns = (Column("n", "int64"), Column("mjd", "list<float64>"))
+    definition = Definition("ztf.objects", columns, key=("n",), sort=("n",))
+    offsets = np.arange(rows + 1, dtype=np.int32) * points
+    lists = pa.ListArray.from_arrays(offsets, np.zeros(rows * points))
+    writer = TableWriter(definition, tmp_path)
+    writer.write(pa.table([np.arange(rows), lists], schema=definition.schema), Source("a"))
+    (file,) = writer.close()
+    groups = group_rows(tmp_path / file.name)
+    assert sum(groups) == rows
+    assert all(40_000_000 < size * points * 8 <= 64_100_000 for size in groups[:-1])
+    assert len(groups) == 2
+
+
 def test_sources_stay_whole_without_units(tmp_path: Path, spaxels: Definition, write: Write, galaxy: Galaxy):
     plain = replace(spaxels, unit=())
     (file,) = write(plain, tmp_path, ["b", "a", "d", "c"])  # sources may come in any order

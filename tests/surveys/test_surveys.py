@@ -17,7 +17,7 @@ from skyhouse.surveys.manga import MANGA
 def test_a_survey_is_found_in_any_case():
     assert get("MaNGA") is MANGA
     assert skyhouse.surveys.manga.MANGA is MANGA
-    assert names() == ["manga"]
+    assert names() == ["manga", "ztf"]
 
 
 def test_an_unknown_survey_offers_the_nearest():

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from skyhouse.objects.run import Run
     from skyhouse.session.applying import Applying
     from skyhouse.session.writes import Writes
+    from skyhouse.surveys.base import Survey
 
 __all__ = ["Lake", "open"]
 
@@ -253,13 +254,14 @@ class Lake:
         self,
         paths: str | Path | Iterable[str | Path],
         *,
-        survey: str,
+        survey: str | Survey,
         engine: str | None = None,
         replace: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Ingest a survey's raw files, by patterns (`**` is any depth) or paths, into its tables.
 
+        `survey` is its name, or a converter (`skyhouse.surveys.ztf.ZTF.reading(...)`).
         Only what is new or changed is done. With `replace`, another copy of an object takes the place of the first,
         and files that have moved are ingested again. `engine` runs the tasks: "pool" (the default: local processes)
         or "spark". A file that fails stops nothing: it is in the report and in the table ``<survey>.failures``.
@@ -268,10 +270,11 @@ class Lake:
         from skyhouse.ingest import ingest
         from skyhouse.surveys import get
 
-        self._writes.check_schema(survey)
+        converter = get(survey) if isinstance(survey, str) else survey
+        self._writes.check_schema(converter.name)
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
         runner = self.runner(engine)
-        return ingest(self.registry, get(survey), [str(p) for p in given], runner, replace=replace, progress=progress)
+        return ingest(self.registry, converter, [str(p) for p in given], runner, replace=replace, progress=progress)
 
     def check_writable(self, schema: str) -> None:
         """Raise InputError for a schema that may not be written (the setting `writable`)."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["get", "manga", "names", "ztf"]
 
-_SURVEYS = {"manga": "MANGA"}
+_SURVEYS = {"manga": "MANGA", "ztf": "ZTF"}
 
 
 def names() -> list[str]:
@@ -40,7 +40,7 @@ def get(name: str) -> Survey:
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__[1:]:
+    if name in _SURVEYS:
         return importlib.import_module(f"skyhouse.surveys.{name}")
     raise AttributeError(f"module 'skyhouse.surveys' has no attribute {name!r}")
 

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from skyhouse.errors import InputError
 from skyhouse.surveys.ztf.cadence import Field, Visits, fields, visits
 from skyhouse.surveys.ztf.population import CLASSES, Natures, natures
+from skyhouse.surveys.ztf.positions import unit_vectors
 from skyhouse.surveys.ztf.tables import BANDS, curve, objects_table, truth_definition
 
-__all__ = ["BLOCK", "Block", "Curves", "block", "field_of"]
+__all__ = ["BLOCK", "Block", "Curves", "block", "blocks_of", "field_of"]
 
 BLOCK: Final = 256
 _STRIDE = 229  # without a common factor with the number of fields: the steps reach every field once
@@ -98,6 +100,17 @@ class Block:
         return pa.table(columns, schema=truth_definition().schema).sort_by("object_id")
 
 
+def blocks_of(objects: int) -> list[tuple[int, int]]:
+    """Return the blocks of the first so many objects: number, and how many of its objects. Raises InputError.
+
+    >>> blocks_of(300)
+    [(0, 256), (1, 44)]
+    """
+    if objects < 1:
+        raise InputError(f"cannot simulate {objects} objects; give a number from 1")
+    return [(number, min(BLOCK, objects - number * BLOCK)) for number in range(-(-objects // BLOCK))]
+
+
 def field_of(seed: int, number: int) -> Field:
     """Return the field of a block."""
     grid = fields()
@@ -125,7 +138,7 @@ def block(seed: int, number: int, mix: tuple[float, ...], count: int = BLOCK) ->
     offsets = observe(
         (looks.mjd, looks.band, looks.second, looks.depth, looks.offset, looks.earth),
         born.shapes,
-        _vectors(ra, dec),
+        unit_vectors(ra, dec),
         in_second,
         seeds[:count],
         start,
@@ -158,9 +171,3 @@ def _places(
     ra = np.degrees(np.arctan2(x, below)) + field.ra
     dec = np.degrees(np.arctan2(np.sin(middle) + y * np.cos(middle), np.hypot(x, below)))
     return ra % 360, dec
-
-
-def _vectors(ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return unit vectors (n, 3) of places given in degrees."""
-    a, d = np.radians(ra), np.radians(dec)
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)

@@ -17,7 +17,7 @@ from skyhouse.errors import InputError, LakeError
 from skyhouse.lake.draft import Draft
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter, WrittenFile
-from skyhouse.surveys.ztf.blocks import BLOCK, block, field_of
+from skyhouse.surveys.ztf.blocks import block, blocks_of, field_of
 from skyhouse.surveys.ztf.population import shares
 from skyhouse.surveys.ztf.tables import objects_definition, truth_definition
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from skyhouse.lake.table import Table
     from skyhouse.surveys.base import Workplace
 
-__all__ = ["blocks_of", "simulate"]
+__all__ = ["simulate"]
 
 _TASK_BLOCKS = 64  # 16,384 objects: some 100 MB of Parquet, half a minute at most between signs of progress
 
@@ -61,7 +61,8 @@ def simulate(
     `classes` are weights of the classes of `population.SHARES`, those left out have none; without it half of the
     objects are constant. `engine` runs the tasks, "pool" (the default) or "spark". `progress(done, objects)` is called
     as tasks end. Either table appears when all of it is written; with `replace` they take the place of tables of these
-    names. Raises TableExists, InputError for a number of objects below 1 and unknown classes, LakeError, TaskError.
+    names. Raises TableExists, InputError for a number of objects below 1, unknown classes,
+    and tables to be replaced that are not simulated, LakeError, TaskError.
     """
     wanted = blocks_of(objects)
     mix = shares(classes)
@@ -70,8 +71,7 @@ def simulate(
     with ExitStack() as stack:
         drafts = []
         for definition in (truth_definition(schema), objects_definition(schema)):
-            if not replace:
-                lake.registry.check_free(definition.name)
+            _check_free(lake, definition.name, replace=replace)
             drafts.append(stack.enter_context(Draft(lake.registry, _noted(definition, made_by))))
         tables = tuple((draft.definition, str(draft.path)) for draft in drafts)
         files: list[list[WrittenFile]] = [[] for _ in drafts]
@@ -92,15 +92,14 @@ def simulate(
     return found[-1]
 
 
-def blocks_of(objects: int) -> list[tuple[int, int]]:
-    """Return the blocks of the first so many objects: number, and how many of its objects. Raises InputError.
-
-    >>> blocks_of(300)
-    [(0, 256), (1, 44)]
-    """
-    if objects < 1:
-        raise InputError(f"cannot simulate {objects} objects; give a number from 1")
-    return [(number, min(BLOCK, objects - number * BLOCK)) for number in range(-(-objects // BLOCK))]
+def _check_free(lake: Workplace, name: str, *, replace: bool) -> None:
+    """Refuse a table that is there, but for a simulated one that is to be replaced."""
+    if not replace:
+        lake.registry.check_free(name)
+    elif lake.registry.has(name):
+        made_by = lake.registry.table(name).definition.properties.get("made_by", "")
+        if made_by != "simulate":
+            raise InputError(f"{name} holds rows that are not simulated; say schema=, or drop it first")
 
 
 def _noted(definition: Definition, properties: Mapping[str, str]) -> Definition:

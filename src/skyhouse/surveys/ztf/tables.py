@@ -16,10 +16,6 @@ __all__ = ["BANDS", "CURVE", "curve", "objects_definition", "objects_schema", "o
 
 BANDS: Final = ("g", "r", "i")
 CURVE: Final = "struct<mjd:list<float64>,mag:list<float32>,magerr:list<float32>,catflags:list<int32>>"
-# A point takes 20 bytes: objects of 450 points (two bands of 200, some in i) make row groups of some 35 MB, those of
-# the best observed fields of 160 MB. A reader holds one or a few.
-_ROW_GROUP_ROWS: Final = 4096
-
 _TIMES = "heliocentric MJD from IRSA's files (hmjd) and the simulator, the observatory's MJD from AXS and detections"
 _OBJECT: Final = (
     Column("object_id", "int64", "", "meta.id;meta.main", "IRSA: the smallest objectid of its curves; AXS: ps1_objid"),
@@ -58,7 +54,6 @@ def objects_definition(schema: str = "ztf") -> Definition:
         key=("object_id",),
         sort=("object_id",),
         description="ZTF's objects, each with its light curves in g, r and i",
-        row_group_rows=_ROW_GROUP_ROWS,
     )
 
 
@@ -130,7 +125,11 @@ def objects_table(object_id: Any, ra: Any, dec: Any, curves: Mapping[str, pa.Str
     `object_id`, `ra` and `dec` are arrays of n values, `curves` has n light curves for each band.
     """
     counts = {f"nobs_{band}": _counts(curves[band]) for band in BANDS}
-    columns = {"object_id": pa.array(object_id), "ra": pa.array(ra), "dec": pa.array(dec), **counts, **curves}
+    place = {
+        name: values if isinstance(values, pa.ChunkedArray) else pa.array(values)
+        for name, values in (("ra", ra), ("dec", dec))
+    }
+    columns = {"object_id": pa.array(object_id), **place, **counts, **curves}
     ids = np.asarray(object_id)
     table = pa.table([columns[name] for name in objects_schema().names], schema=objects_schema())
     return table if (ids[1:] >= ids[:-1]).all() else table.take(np.argsort(ids, kind="stable"))
