@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from numba import njit
 
 from skyhouse.errors import InputError
-from skyhouse.lightcurves.centred import Centred
-from skyhouse.lightcurves.curves import Band, Doubles
-from skyhouse.lightcurves.lombscargle import lomb_scargle
+from skyhouse.lightcurves.centred import Centred, centred
+from skyhouse.lightcurves.curves import Band, Doubles, Floats, Offsets
+from skyhouse.lightcurves.fourier import LANES
+from skyhouse.lightcurves.lombscargle import object_power
+from skyhouse.lightcurves.peaks import Peaks, gather, no_peaks
+from skyhouse.lightcurves.spectrum import BLOCK, Workspace, add_power, spread, workspace
 
 __all__ = ["FEWEST", "Candidates", "search"]
 
 FEWEST = 5  # points of a band that takes part: a sinusoid with a mean fits any four at some frequency
+
+_PIECE = 36 * BLOCK  # frequencies whose powers are held at once; they stay in the second-level cache
+_MOST = 2**36  # frequencies of an object; a baseline that needs more is of times that are none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +38,7 @@ class Candidates:
     frequency: Doubles
     power: Doubles
     band_power: Doubles
-    count: npt.NDArray[np.int64]
+    count: Offsets
     chi2: Doubles
     baseline: Doubles
 
@@ -59,30 +65,119 @@ def search(
             f"maximum_frequency={maximum_frequency}, oversampling={oversampling}, top={top}: "
             "the first must be above 0, the others 1 or more"
         )
-    points = Centred.of(bands, FEWEST)
-    objects, baseline = len(points.baseline), points.baseline
+    points = centred(bands, FEWEST)
+    objects = len(points.baseline)
     frequency = np.full((objects, top), np.nan)
-    for i in np.flatnonzero((baseline > 0) & (points.chi2.sum(axis=0) > 0)):
-        step = 1 / (oversampling * baseline[i])
-        first = 1 / baseline[i] if minimum_frequency is None else minimum_frequency
-        grid = first + step * np.arange(int((maximum_frequency - first) / step) + 1)
-        power = lomb_scargle([band.slice(int(i), int(i) + 1) for band in bands], grid)[0]
-        inner = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
-        inner = inner[np.argsort(-power[inner])]
-        found: list[float] = []
-        for k in inner:
-            left, here, right = power[k - 1 : k + 2]
-            peak = grid[k] + step * (left - right) / (2 * (left - 2 * here + right))
-            if all(abs(peak - other) >= 1 / baseline[i] for other in found):
-                found.append(peak)
-            if len(found) == top:
-                break
-        frequency[i, : len(found)] = found
-    power = lomb_scargle(bands, frequency)
-    power[np.isnan(frequency)] = np.nan
-    order = np.argsort(-power, axis=1)
-    frequency, power = (np.take_along_axis(values, order, axis=1) for values in (frequency, power))
-    band_power = np.stack([lomb_scargle(band, frequency) for band in bands], axis=1)
-    band_power[:, :, :] = np.where(np.isnan(frequency)[:, None, :], np.nan, band_power)
-    count = np.isfinite(frequency).sum(axis=1)
-    return Candidates(frequency, power, band_power, count, np.ascontiguousarray(points.chi2.T), baseline)
+    power = np.full((objects, 1 + len(bands), top), np.nan)
+    count = np.zeros(objects, np.int64)
+    lowest = np.nan if minimum_frequency is None else minimum_frequency
+    _search(points, (lowest, maximum_frequency), oversampling, workspace(), LANES, frequency, power, count)
+    chi2 = np.ascontiguousarray(points.chi2.T)
+    return Candidates(frequency, power[:, 0], power[:, 1:], count, chi2, points.baseline)
+
+
+@njit(cache=True, nogil=True)
+def _search(
+    points: Centred,
+    limits: tuple[float, float],
+    oversampling: float,
+    work: Workspace,
+    lanes: int,
+    frequency: Doubles,
+    power: Doubles,
+    count: Offsets,
+) -> None:
+    """Fill in the last three; `limits` are the least frequency, NaN for one over the baseline, and the highest."""
+    top = frequency.shape[1]
+    piece = np.empty(2 + _PIECE, np.float32)
+    peaks = no_peaks(top + top // 2)  # the exact powers decide which of them stay
+    for i in range(len(count)):
+        resolution = 1 / points.baseline[i] if points.baseline[i] > 0 else np.inf
+        first = resolution if np.isnan(limits[0]) else limits[0]
+        step = resolution / oversampling
+        steps = np.floor((limits[1] - first) / step) + 1
+        if 3 <= steps <= _MOST and points.chi2[:, i].sum() > 0:
+            _look(points, i, first, step, int(steps), oversampling, work, lanes, piece, peaks)
+            count[i] = _look_closer(points, i, first, step, resolution, peaks, frequency[i], power[i])
+
+
+@njit(cache=True, nogil=True)
+def _look(
+    points: Centred,
+    i: int,
+    first: float,
+    step: float,
+    steps: int,
+    apart: float,
+    work: Workspace,
+    lanes: int,
+    piece: Floats,
+    peaks: Peaks,
+) -> None:
+    """Put the highest peaks of object i's coarse spectrum into `peaks`; the spectrum comes in pieces."""
+    peaks.height[:] = 0
+    whole = points.chi2[:, i].sum()
+    bands = [band for band in range(len(points.starts)) if points.chi2[band, i] > 0]
+    times = [points.time[points.starts[band, i] : points.stops[band, i]] for band in bands]
+    spreads = [
+        spread(time, _weighted(points, band, i, whole), step)
+        for band, time in zip(bands, times)  # noqa: B905 - compiled
+    ]
+    for begin in range(0, steps, _PIECE):
+        size = min(_PIECE, steps - begin)
+        piece[:2] = piece[_PIECE:]  # what was last; peaks are not looked for at a piece's ends
+        fresh = piece[2 : 2 + (size + BLOCK - 1) // BLOCK * BLOCK]
+        fresh[:] = 0
+        for time, spreading in zip(times, spreads):  # noqa: B905 - compiled
+            add_power(time, spreading, first + begin * step, step, work, lanes, fresh)
+        known = min(begin, 2)
+        gather(piece[2 - known : 2 + size], begin - known, apart, peaks)
+
+
+@njit(cache=True, nogil=True)
+def _weighted(points: Centred, band: int, i: int, whole: float) -> Doubles:
+    """Return a band's weighted residuals, in units that make powers (nearly) shares of the object's chi-squared."""
+    here = slice(points.starts[band, i], points.stops[band, i])
+    weighted: Doubles = points.weight[here] * points.residual[here]
+    squares = (weighted * points.residual[here]).sum()
+    weighted *= np.sqrt(2 * points.chi2[band, i] / (squares * whole))
+    return weighted
+
+
+@njit(cache=True, nogil=True)
+def _look_closer(
+    points: Centred,
+    i: int,
+    first: float,
+    step: float,
+    resolution: float,
+    peaks: Peaks,
+    frequency: Doubles,
+    power: Doubles,
+) -> int:
+    """Refine the peaks of object i by exact powers, fill in the highest of them, and return how many those are."""
+    most = (peaks.height > 0).sum()
+    places, powers = np.empty(most), np.empty((len(power), most))
+    for k in range(most):
+        places[k] = _climb(points, i, first + peaks.place[k] * step, resolution, powers[1:, k])
+        powers[0, k] = object_power(points, i, places[k], powers[1:, k])
+    count = 0
+    for k in np.argsort(-powers[0]):
+        if count < len(frequency) and (np.abs(frequency[:count] - places[k]) >= resolution).all():
+            frequency[count], power[:, count] = places[k], powers[:, k]
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _climb(points: Centred, i: int, frequency: float, resolution: float, shares: Doubles) -> float:
+    """Return where the peak near this frequency is, by parabolas through three exact powers."""
+    for distance in (0.15 * resolution, 0.02 * resolution):
+        here = object_power(points, i, frequency, shares)
+        left = here - object_power(points, i, frequency - distance, shares)
+        right = here - object_power(points, i, frequency + distance, shares)
+        if left + right > 0:
+            frequency += distance * min(max((left - right) / (2 * (left + right)), -1.5), 1.5)
+        else:
+            frequency += distance if right < left else -distance
+    return frequency

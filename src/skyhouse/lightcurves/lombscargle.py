@@ -10,10 +10,10 @@ import numpy.typing as npt
 from numba import njit
 
 from skyhouse.errors import InputError
-from skyhouse.lightcurves.centred import Centred
-from skyhouse.lightcurves.curves import Band, Doubles, Offsets
+from skyhouse.lightcurves.centred import Centred, centred
+from skyhouse.lightcurves.curves import Band, Doubles
 
-__all__ = ["cosine_sine", "lomb_scargle", "reduction"]
+__all__ = ["cosine_sine", "lomb_scargle", "object_power", "reduction"]
 
 _TERMS = 11  # reach 3e-16 at a quarter turn
 _SINE = tuple((-1.0) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(_TERMS))
@@ -41,36 +41,41 @@ def lomb_scargle(bands: Band | Sequence[Band], frequency: npt.ArrayLike) -> Doub
     >>> lomb_scargle(band, [0.2, 0.3]).round(2)
     array([[0., 1.]])
     """
-    points = Centred.of([bands] if isinstance(bands, Band) else bands)
+    points = centred([bands] if isinstance(bands, Band) else bands)
     objects = len(points.baseline)
     asked = np.asarray(frequency, dtype=np.float64)
     if asked.ndim not in {1, 2} or (asked.ndim == 2 and len(asked) != objects):
         raise InputError(f"frequency has the shape {asked.shape}; it is (m,) or ({objects}, m) for these objects")
     wanted = np.ascontiguousarray(np.broadcast_to(asked, (objects, asked.shape[-1])))
     power = np.empty(wanted.shape)
-    _powers(points.starts, points.stops, points.time, points.weight, points.residual, points.chi2, wanted, power)
+    _powers(points, wanted, power)
     return power
 
 
 @njit(cache=True, nogil=True)
-def _powers(
-    starts: Offsets,
-    stops: Offsets,
-    time: Doubles,
-    weight: Doubles,
-    residual: Doubles,
-    chi2: Doubles,
-    frequency: Doubles,
-    power: Doubles,
-) -> None:
-    for i in range(frequency.shape[0]):
-        whole = chi2[:, i].sum()
+def _powers(points: Centred, frequency: Doubles, power: Doubles) -> None:
+    shares = np.empty(len(points.starts))
+    for i in range(len(frequency)):
         for k in range(frequency.shape[1]):
-            taken = 0.0
-            for band in range(starts.shape[0]):
-                here = slice(starts[band, i], stops[band, i])
-                taken += chi2[band, i] * reduction(time[here], weight[here], residual[here], frequency[i, k])
-            power[i, k] = taken / whole if whole > 0 else np.nan
+            power[i, k] = object_power(points, i, frequency[i, k], shares)
+
+
+@njit(cache=True, nogil=True)
+def object_power(points: Centred, i: int, frequency: float, shares: Doubles) -> float:
+    """Return the power of object i at a frequency over all bands, and put that in each band into `shares`.
+
+    NaN where there is no chi-squared to take from.
+    """
+    taken = whole = 0.0
+    for band in range(len(shares)):
+        here = slice(points.starts[band, i], points.stops[band, i])
+        chi2 = points.chi2[band, i]
+        shares[band] = np.nan
+        if chi2 > 0:
+            shares[band] = reduction(points.time[here], points.weight[here], points.residual[here], frequency)
+            taken += chi2 * shares[band]
+            whole += chi2
+    return taken / whole if whole > 0 else np.nan
 
 
 # The sums may be taken in any order, so that they vectorise; infinities and NaN keep their meaning.
