@@ -224,13 +224,14 @@ class DuckEngine:
 class RowQuery:
     """A statement over one relation, asked of Arrow batches of its rows, in whatever process it is; it pickles.
 
-    Its database is one of its own, in memory, on one thread.
+    Of a batch it reads the `columns` only. Its database is one of its own, in memory, on one thread.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, columns: Iterable[str]) -> None:
         self._sql = statement.sql
         self._name = statement.scans[0].name
         self._calls = statement.calls
+        self._columns = list(columns)
         self._database: duckdb.DuckDBPyConnection | None = None
 
     def __getstate__(self) -> dict[str, object]:
@@ -244,13 +245,13 @@ class RowQuery:
                 self._database.execute(_SETUP)
                 for call in self._calls:
                     _make_function(self._database, call, call.name)
-            self._database.register(self._name, batch)
-            rows = self._database.sql(self._sql).to_arrow_table().combine_chunks()
+            self._database.register(self._name, batch.select(self._columns))
+            found = self._database.sql(self._sql).to_arrow_table().combine_chunks()
             self._database.unregister(self._name)
         except duckdb.Error as error:
             raise _raised(str(error)) or EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
-        batches = rows.to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
+        batches = found.to_batches()
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=found.schema)
 
 
 def _make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,14 @@ from skyhouse.lake.arrivals import commit_sources, remove_sources
 from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.table import Table
 from skyhouse.objects.task import Made, Task, Work, perform
-from skyhouse.objects.units import Unit, shares
+from skyhouse.objects.units import TARGET, Unit
 
 __all__ = ["Plan", "Progress", "Run"]
 
 _COMMIT_SECONDS = 2.0
+_TASK_SECONDS = 60.0
+_TASK_BYTES = 8 * TARGET
+_LAST_TASKS = 16  # into which the rest is divided, at least, so that no worker is left waiting for long
 _NOTE = {"task": "apply"}
 Ending = Outcome[Task, Made]
 
@@ -94,6 +96,7 @@ class Run:
         work: Work,
         plan: Plan,
         tables: tuple[Table, Table],
+        spool: Path,
         runner: TaskRunner,
         *,
         progress: Callable[[Progress], None] | None = None,
@@ -106,7 +109,9 @@ class Run:
         self.unchanged = plan.unchanged
         self._work, self._plan, self._tables, self._runner = work, plan, tables, runner
         self._watch, self._ended = progress, ended
-        self._spool = Path(work.stop).parent / "work"
+        self._spool = spool
+        self._stopped = threading.Event()
+        self._seconds = 0.0  # of all workers
         self._lock = threading.Lock()
         self._began = time.perf_counter()
         self._progress = Progress(sum(unit.rows for unit in plan.todo))
@@ -125,11 +130,11 @@ class Run:
             return self._progress
 
     def cancel(self) -> None:
-        """Stop it: what is under way ends with its batch, what is done is committed. Returns at once."""
+        """Stop it: what is under way is given up, what is done is committed. Returns at once."""
         with self._lock:
             if self.status == "running":
                 self.status = "cancelled"
-        self._stop()
+        self._stopped.set()
 
     def wait(self, timeout: float | None = None) -> Self:
         """Wait for the end, or for so many seconds, and return the run. Ctrl-C cancels it.
@@ -167,7 +172,7 @@ class Run:
         finally:
             if self.status == "done" and self._ended is not None:
                 self._ended()
-            shutil.rmtree(self._spool.parent, ignore_errors=True)
+            self._spool.unlink(missing_ok=True)
 
     def _do(self) -> None:
         table, failures = self._tables
@@ -186,7 +191,7 @@ class Run:
             if error is None and limit.broken(now.failures, self.objects):
                 error = self._too_many()
             if error is not None:
-                self._stop()
+                self._stopped.set()
         if self.status == "cancelled":
             return
         if error is None and self._work.limit.broken(self.progress.failures, self.objects, early=False):
@@ -202,10 +207,19 @@ class Run:
         )
 
     def _tasks(self) -> Iterator[Task]:
-        for units in shares(self._plan.todo):
-            if self.status != "running" or Path(self._work.stop).exists():
-                return
-            yield Task(str(self._spool), units)
+        """Yield the tasks when they are asked for: at first small ones, then of about a minute as far as is known."""
+        todo, at = self._plan.todo, 0
+        left = sum(unit.rows for unit in todo)
+        while at < len(todo):
+            done = self.progress.done
+            rows = min(_TASK_SECONDS * done / self._seconds, left / _LAST_TASKS) if done else 0.0
+            end = at + 1
+            size, taken = todo[at].bytes, todo[at].rows
+            while end < len(todo) and taken + todo[end].rows <= rows and size + todo[end].bytes <= _TASK_BYTES:
+                size, taken = size + todo[end].bytes, taken + todo[end].rows
+                end += 1
+            yield Task(str(self._spool), todo[at:end])
+            at, left = end, left - taken
 
     def _in_time(self) -> Iterator[list[Ending]]:
         """Yield what has ended in the last seconds; outcomes are waited for in a thread of their own."""
@@ -213,7 +227,7 @@ class Run:
 
         def wait() -> None:
             try:
-                for outcome in self._runner.run(perform, self._tasks()):
+                for outcome in self._runner.run(perform, self._tasks(), stop=self._stopped):
                     ended.put(outcome)
                 ended.put(None)
             except BaseException as error:  # noqa: BLE001 - it is raised again by who takes it
@@ -240,7 +254,7 @@ class Run:
                     held, due = [], time.perf_counter() + _COMMIT_SECONDS
             yield held
         finally:
-            self._stop()
+            self._stopped.set()
             waiter.join()
 
     def _commit(self, made: Sequence[Made]) -> None:
@@ -260,9 +274,11 @@ class Run:
 
     def _count(self, endings: Sequence[Ending]) -> None:
         done = sum(unit.rows for one in endings if one.value is not None for unit in one.task.units)
-        failed = sum(one.value.failed for one in endings if one.value is not None)
-        self.objects += sum(one.value.objects for one in endings if one.value is not None)
-        self._first = self._first or next((one.value.first for one in endings if one.value and one.value.first), "")
+        made = [one.value for one in endings if one.value is not None]
+        failed = sum(one.failed for one in made)
+        self.objects += sum(one.objects for one in made)
+        self._seconds += sum(one.seconds for one in made)
+        self._first = self._first or next((one.first for one in made if one.first), "")
         with self._lock:
             before = self._progress
             self._progress = Progress(
@@ -270,10 +286,6 @@ class Run:
             )
         if self._watch is not None:
             self._watch(self.progress)
-
-    def _stop(self) -> None:
-        if self._thread.is_alive() and self._spool.parent.is_dir():
-            Path(self._work.stop).touch()
 
 
 def limit_of(max_failures: float) -> float:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skyhouse.columns import Column
 from skyhouse.engine.results import conform, result_schema
-from skyhouse.errors import LakeError, TaskError
+from skyhouse.errors import LakeError, SkyhouseError, TaskError
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.writer import TableWriter, WrittenFile
 from skyhouse.objects.function import Function
@@ -23,7 +25,21 @@ from skyhouse.objects.results import Failure, Results
 from skyhouse.objects.units import Unit
 from skyhouse.query.rowwise import ROW
 
-__all__ = ["Chunk", "Input", "Limit", "Made", "Task", "Work", "compute", "loaded", "perform", "read"]
+__all__ = [
+    "Chunk",
+    "Input",
+    "Limit",
+    "Made",
+    "RowReader",
+    "Task",
+    "Work",
+    "called",
+    "chunk",
+    "compute",
+    "loaded",
+    "perform",
+    "read",
+]
 
 _BATCH_ROWS = 4096
 _BATCH_BYTES = 16_000_000
@@ -34,13 +50,14 @@ _PAGE_BYTES = 1 << 20  # of a column that are in memory while it is read
 class Input:
     """How a unit's rows become those of the query.
 
-    `names` are read from the files, "lc.mag" for a field. Where the query is no more than columns, `plain` are these,
-    one for each of `columns`; else `ask` makes the query's rows of a batch (with its rows' numbers, `ROW`).
+    `names` are read from the files, "lc.mag" for a field. Of each of the query's `columns`, `sources` say which of the
+    file's it is, or None where it is computed: `ask` gives the computed ones of a batch, and the numbers (`ROW`) of the
+    rows that the query's conditions leave. Without `ask` it is all rows.
     """
 
     names: tuple[str, ...]
     columns: tuple[Column, ...]
-    plain: tuple[str, ...] | None = None
+    sources: tuple[str | None, ...]
     ask: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None
 
 
@@ -61,8 +78,7 @@ class Limit:
 class Work:
     """What all tasks of an apply have in common; it is written once, and read once by each worker.
 
-    `table` and `failures` are the tables that are written, in their folders. Tasks end early once the file `stop` is
-    there.
+    `table` and `failures` are the tables that are written, in their folders.
     """
 
     function: Function
@@ -73,7 +89,6 @@ class Work:
     failures: Definition
     failures_folder: str
     limit: Limit
-    stop: str
     timeout: float | None = None
 
     def pickled(self) -> bytes:
@@ -94,12 +109,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """The files that a task has written, and what is in them."""
+    """The files that a task has written, what is in them, and how long it took."""
 
     files: tuple[WrittenFile, ...]
     failures: tuple[WrittenFile, ...]
     objects: int
     failed: int
+    seconds: float
     first: str = ""  # failure, in words
 
 
@@ -125,22 +141,34 @@ def loaded(spool: str) -> Work:
 
 def perform(task: Task) -> Made:
     """Do a task; runs in a worker. Raises TaskError, where the function cannot be used or the run is to stop."""
+    began = time.perf_counter()
     work = loaded(task.spool)
     objects = failed = 0
     first = ""
     with TableWriter(work.table, work.folder) as good, TableWriter(work.failures, work.failures_folder) as bad:
-        for unit in task.units:
-            good.write(good.schema.empty_table(), unit.source)
-            for chunk in compute(work, unit):
-                good.write(chunk.rows, unit.source)
-                objects += chunk.objects
-                if chunk.failures.num_rows:
-                    bad.write(chunk.failures, unit.source)
-                    failed += chunk.failures.num_rows
-                    first = first or _told(chunk.failures, work.key)
-                    if work.limit.broken(failed, objects):
-                        raise TaskError(f"{failed} of {objects} objects failed; the first: {first}")
-        return Made(tuple(good.close()), tuple(bad.close()), objects, failed, first)
+        for unit, found in _chunks(work, task.units):
+            good.write(found.rows, unit.source)
+            objects += found.objects
+            if found.failures.num_rows:
+                bad.write(found.failures, unit.source)
+                failed += found.failures.num_rows
+                first = first or _told(found.failures, work.key)
+                if work.limit.broken(failed, objects):
+                    problem = f"function {work.function.name} failed for {failed:,} of {objects:,} objects"
+                    raise TaskError(f"{problem} of one task alone, more than max_failures; the first is {first}")
+        seconds = time.perf_counter() - began
+        return Made(tuple(good.close()), tuple(bad.close()), objects, failed, seconds, first)
+
+
+def _chunks(work: Work, units: Sequence[Unit]) -> Iterator[tuple[Unit, Chunk]]:
+    """Yield the results of units, each with one chunk at least, which makes it known as done."""
+    nothing = Chunk(work.table.schema.empty_table(), work.failures.schema.empty_table(), 0)
+    with RowReader(work.input) as reader:
+        for unit in units:
+            yield unit, nothing
+            for batch in reader.rows(unit):
+                if batch.num_rows:
+                    yield unit, chunk(work, unit, batch, called(work.function, batch))
 
 
 def _told(failures: pa.Table, key: Sequence[str]) -> str:
@@ -150,19 +178,16 @@ def _told(failures: pa.Table, key: Sequence[str]) -> str:
 
 
 def compute(work: Work, unit: Unit, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
-    """Yield the results of a unit's rows from `start` to before `stop`, counted in the file's row groups that it is of.
+    """Yield the results of a unit's rows from its row `start` to before `stop`, in batches of bounded size.
 
-    Rows come in batches of a bounded size, so that memory is. Raises TaskError where the function cannot be used, or
-    the run was stopped.
+    Raises TaskError where the function cannot be used, LakeError where the rows cannot be read.
     """
     for batch in read(work.input, unit, start, stop):
-        if Path(work.stop).exists():
-            raise TaskError("the run was stopped")
         if batch.num_rows:
-            yield _chunk(work, unit, batch, _applied(work.function, batch))
+            yield chunk(work, unit, batch, called(work.function, batch))
 
 
-def _applied(function: Function, batch: pa.RecordBatch) -> Results:
+def called(function: Function, batch: pa.RecordBatch) -> Results:
     """Return the results of a batch, halved where the function raises an exception for it as a whole."""
     rows = batch.drop_columns([ROW])
     if function.per == "object":
@@ -182,7 +207,8 @@ def _halved(function: Function, rows: pa.RecordBatch) -> Results:
         return Results.joined([_halved(function, rows.slice(0, middle)), _halved(function, rows.slice(middle))])
 
 
-def _chunk(work: Work, unit: Unit, batch: pa.RecordBatch, results: Results) -> Chunk:
+def chunk(work: Work, unit: Unit, batch: pa.RecordBatch, results: Results) -> Chunk:
+    """Return the results of a unit's batch as the rows of the two tables."""
     keys = [batch.column(name) for name in work.key]
     arrays = [pa.chunked_array([one]) for one in keys] + results.columns.columns
     rows = pa.Table.from_arrays(arrays, schema=work.table.schema)
@@ -202,57 +228,116 @@ def _chunk(work: Work, unit: Unit, batch: pa.RecordBatch, results: Results) -> C
 
 
 def read(given: Input, unit: Unit, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of the query that a unit's rows from `start` to before `stop` make, in batches, with `ROW`.
+    """Yield the rows of the query that a unit's rows from its row `start` to before `stop` make, with `ROW`.
 
     `ROW` is the row's number in the file. Columns are read page by page, so that no row group is held whole. Raises
     LakeError for a file that cannot be read, or has changed since it was looked at.
     """
-    schema: pa.Schema | None = None
-    for batch in _raw(given.names, unit, start, stop):
-        if given.ask is not None:
-            rows = given.ask(batch)
-        else:
-            assert given.plain is not None
-            places = [batch.schema.names.index(name) for name in (*given.plain, ROW)]
-            arrays = [batch.column(place) for place in places]
-            rows = pa.RecordBatch.from_arrays(arrays, names=[*(column.name for column in given.columns), ROW])
-        if schema is None:
-            schema = _schema(rows.schema, given.columns)
-        yield conform(rows, schema)
+    with RowReader(given) as reader:
+        yield from reader.rows(unit, start, stop)
 
 
-def _schema(found: pa.Schema, columns: Sequence[Column]) -> pa.Schema:
-    return result_schema(found, [*columns, Column(ROW, "int64")])
+class RowReader:
+    """Reads units; one that begins where the one before ended goes on in the file, whose row groups may be large."""
+
+    def __init__(self, given: Input) -> None:
+        self._given = given
+        self._schema: pa.Schema | None = None
+        self._file: _File | None = None
+
+    def rows(self, unit: Unit, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the query's rows of a unit, or of a range of its rows; see `read`."""
+        first, last = unit.start + start, unit.stop if stop is None else unit.start + stop
+        try:
+            if self._file is None or self._file.path != unit.path or self._file.at != first:
+                self.close()
+                self._file = _File(unit.path, self._given.names, first)
+            for batch in self._file.until(last):
+                yield self._conformed(_asked(self._given, batch))
+        except (OSError, pa.ArrowException, IndexError) as error:
+            if isinstance(error, SkyhouseError):
+                raise
+            raise LakeError(f"{unit.path} cannot be read: {error}; was it replaced since the run began?") from error
+
+    def _conformed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if self._schema is None:
+            self._schema = result_schema(batch.schema, [*self._given.columns, Column(ROW, "int64")])
+        return conform(batch, self._schema)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _raw(names: Sequence[str], unit: Unit, start: int, stop: int | None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a unit's row groups as they lie in the file, with their numbers."""
-    stop = unit.rows if stop is None else stop
-    try:
-        with pq.ParquetFile(unit.path, buffer_size=_PAGE_BYTES, pre_buffer=False) as file:
-            counts = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-            first = sum(counts[: unit.first])
-            at = 0
-            for number in range(unit.first, unit.last + 1):
-                if at < stop and at + counts[number] > start:
-                    rows = _batch_rows(file.metadata.row_group(number), names)
-                    there = at
-                    for batch in file.iter_batches(rows, [number], list(names), use_threads=False):
-                        low, high = max(start - there, 0), min(stop - there, batch.num_rows)
-                        if low < high:
-                            numbers = np.arange(first + there + low, first + there + high)
-                            yield batch.slice(low, high - low).append_column(ROW, pa.array(numbers))
-                        there += batch.num_rows
-                at += counts[number]
-    except (OSError, pa.ArrowException, IndexError) as error:
-        if isinstance(error, LakeError):
-            raise
-        raise LakeError(f"{unit.path} cannot be read: {error}; was it replaced since the run began?") from error
+class _File:
+    """Some columns of a Parquet file, from a row on; `at` is the row that comes next."""
+
+    def __init__(self, path: str, names: Sequence[str], start: int) -> None:
+        self.path = path
+        self.at = start
+        self._file = pq.ParquetFile(path, buffer_size=_PAGE_BYTES, pre_buffer=False)
+        self._batches = self._from(start, names)
+        self._left: pa.RecordBatch | None = None
+
+    def until(self, stop: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows before `stop` that have not been read, with their numbers."""
+        while self.at < stop:
+            batch = self._left or next(self._batches, None)
+            if batch is None:
+                raise IndexError(f"it has {self.at} rows, and {stop} were due")
+            found = batch.slice(0, stop - self.at)
+            self._left = batch.slice(found.num_rows) if found.num_rows < batch.num_rows else None
+            numbers = pa.array(np.arange(self.at, self.at + found.num_rows))
+            self.at += found.num_rows
+            yield found.append_column(ROW, numbers)
+
+    def close(self) -> None:
+        self._batches.close()
+        self._file.close()
+
+    def _from(self, start: int, names: Sequence[str]) -> Generator[pa.RecordBatch]:
+        first = 0
+        for number in range(self._file.num_row_groups):
+            group = self._file.metadata.row_group(number)
+            behind = max(start - first, 0)
+            first += group.num_rows
+            if behind >= group.num_rows:
+                continue
+            for batch in self._file.iter_batches(_batch_rows(group, names), [number], list(names), use_threads=False):
+                if batch.num_rows > behind:
+                    yield batch.slice(behind)
+                behind = max(behind - batch.num_rows, 0)
+
+
+def _asked(given: Input, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the query's rows of a batch, with their numbers."""
+    computed: dict[str, pa.Array] = {}
+    if given.ask is not None:
+        found = given.ask(batch)
+        computed = dict(zip(found.schema.names, found.columns, strict=True))
+        if found.num_rows < batch.num_rows:
+            batch = batch.take(pc.subtract(computed[ROW], batch.column(ROW)[0]))
+    arrays = [
+        batch.column(source) if source is not None else computed[column.name]
+        for column, source in zip(given.columns, given.sources, strict=True)
+    ]
+    names = [*(column.name for column in given.columns), ROW]
+    return pa.RecordBatch.from_arrays([*arrays, batch.column(ROW)], names=names)
 
 
 def _batch_rows(group: Any, names: Sequence[str]) -> int:
-    """Return how many rows of a row group make a batch of bounded size."""
+    """Return how many rows of a row group make a batch of bounded size, as even as may be."""
     chunks = [group.column(place) for place in range(group.num_columns)]
     wanted = [one for one in chunks if any(f"{one.path_in_schema}.".startswith(f"{name}.") for name in names)]
     size = sum(one.total_uncompressed_size for one in wanted) / max(1, group.num_rows)
-    return int(min(_BATCH_ROWS, max(1, _BATCH_BYTES // max(size, 1))))
+    most = int(min(_BATCH_ROWS, max(1, _BATCH_BYTES // max(size, 1))))
+    batches = max(1, -(-int(group.num_rows) // most))
+    return max(1, -(-int(group.num_rows) // batches))

@@ -1,10 +1,11 @@
-"""The units of work of an apply: runs of row groups of its input's files. Pure: what the files hold is handed in."""
+"""The units of work of an apply: runs of rows of its input's files. Pure: what the files hold is handed in."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from skyhouse.errors import LakeError
@@ -17,27 +18,36 @@ from skyhouse.query.statistics import Extent, Group, Statistics
 __all__ = ["TARGET", "Unit", "shares", "units_of"]
 
 TARGET = 32_000_000
-"""Compressed bytes of the columns read that make a unit, about: some 64 MB of Arrow."""
+"""Compressed bytes of the columns read that a unit has at most, and a task at least: some 64 MB of Arrow."""
+
+# What is computed is kept by the unit, whatever an object takes: a file has some tens of them. Their number must not
+# depend on other files, or a rerun would not find them again.
+_UNITS_OF_FILE = 32
+_LEAST_ROWS, _MOST_ROWS = 64, 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Row groups `first` to `last` of a file: their rows, the compressed bytes of the columns that are read.
+    """Rows `start` to before `stop` of a file, and the compressed bytes of the columns that are read of them.
 
     `source` is what the lineage keeps of it: by its key the unit is known again, by size and time whether the file is
     still the same.
     """
 
     source: Source
-    first: int
-    last: int
-    rows: int
+    start: int
+    stop: int
     bytes: int
 
     @property
     def path(self) -> str:
         """The file."""
         return self.source.path
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.stop - self.start
 
 
 def units_of(
@@ -46,12 +56,12 @@ def units_of(
     conditions: Sequence[Predicate],
     statistics: Statistics,
     root: Path,
-    target: int = TARGET,
+    *,
     timed: bool = False,
 ) -> list[Unit]:
     """Return the units of a part's files, in their order, without the row groups that the conditions rule out.
 
-    They follow from the files' footers alone, so that a rerun finds the same ones. Keys are relative to `root` for
+    They follow from each file's footer alone, so that a rerun finds the same ones. Keys are relative to `root` for
     files in it. `timed`: a file may change in place, which its time of change tells; the lake's own never do, and may
     be copied. Raises LakeError for a file that cannot be read.
     """
@@ -63,8 +73,9 @@ def units_of(
     for file in known:
         if file.path not in groups:
             raise LakeError(f"the footer of {file.path} cannot be read, where the objects are; was its table dropped?")
-        source = Source(_name(file.path, root), file.path, file.size, _mtime(file.path) if timed else 0)
-        found += list(_units(source, groups[file.path], conditions, part, target))
+        whole = Source(_name(file.path, root), file.path, file.size, _mtime(file.path) if timed else 0)
+        wanted = [_may(conditions, group.extents, group.rows, part) for group in groups[file.path]]
+        found += [_unit(whole, *piece) for piece in _pieces(groups[file.path], wanted)]
     return found
 
 
@@ -74,20 +85,31 @@ def shares(units: Sequence[Unit], target: int = TARGET) -> Iterator[tuple[Unit, 
         yield tuple(units[part])
 
 
-def _units(
-    source: Source, groups: Sequence[Group], conditions: Sequence[Predicate], part: Part, target: int
-) -> Iterator[Unit]:
-    run: list[int] = []
-    for number, group in enumerate([*groups, None]):
-        wanted = group is not None and group.rows and _may(conditions, group.extents, group.rows, part)
-        size = sum(sum(groups[one].bytes.values()) for one in run)
-        if run and (not wanted or group is None or size + sum(group.bytes.values()) > target):
-            rows = sum(groups[one].rows for one in run)
-            named = Source(f"{source.key}#{run[0]}-{run[-1]}", source.path, source.size, source.mtime_ns)
-            yield Unit(named, run[0], run[-1], rows, size)
-            run = []
-        if wanted:
-            run.append(number)
+def _unit(whole: Source, start: int, stop: int, size: float) -> Unit:
+    source = Source(f"{whole.key}#{start}-{stop}", whole.path, whole.size, whole.mtime_ns)
+    return Unit(source, start, stop, round(size))
+
+
+def _pieces(groups: Sequence[Group], wanted: Sequence[bool]) -> Iterator[tuple[int, int, float]]:
+    """Yield (start, stop, bytes) of a file's units: whole row groups where these are small, and parts of large ones."""
+    total = sum(group.rows for group in groups)
+    most = min(max(-(-total // _UNITS_OF_FILE), _LEAST_ROWS), _MOST_ROWS)
+    held: tuple[int, int, float] | None = None
+    first = 0
+    for group, is_wanted in zip(groups, wanted, strict=True):
+        stop, size = first + group.rows, sum(group.bytes.values())
+        if held is not None and (not is_wanted or stop - held[0] > most or held[2] + size > TARGET):
+            yield held
+            held = None
+        if is_wanted and (group.rows > most or size > TARGET):
+            number = max(-(-group.rows // most), -(-size // TARGET))
+            edges = [first + group.rows * n // number for n in range(number + 1)]
+            yield from ((low, high, size / number) for low, high in pairwise(edges) if low < high)
+        elif is_wanted and group.rows:
+            held = (first, stop, size) if held is None else (held[0], stop, held[2] + size)
+        first = stop
+    if held is not None:
+        yield held
 
 
 def _may(conditions: Sequence[Predicate], extents: Mapping[str, Extent], rows: int | None, part: Part) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -29,16 +29,18 @@ _CLAUSES = frozenset({"expressions", "from_", "where"})
 class RowWise:
     """A query over one part of one table, row by row.
 
-    `conditions` may rule out row groups. `plain` are the result's columns by the table's where it is no more than
-    these; None where the `statement` has to be asked. That reads the table's columns (`scan`) and `ROW` from what is
-    registered under the scan's name, and gives the result's columns and `ROW`.
+    `columns` are the result's, and `sources` say of each which column of the table it is, or None where it is computed.
+    The `statement` gives the computed ones and `ROW` of the rows that the conditions leave; it reads the columns `read`
+    and `ROW` from what is registered under the table's name. It is None where nothing is computed and no row left out.
+    `conditions` may rule out row groups before.
     """
 
     scan: Scan
     columns: tuple[Column, ...]
+    sources: tuple[str | None, ...]
     conditions: tuple[Predicate, ...]
-    plain: tuple[str, ...] | None
-    statement: Statement
+    statement: Statement | None
+    read: tuple[str, ...]
 
     @property
     def part(self) -> Part:
@@ -57,34 +59,38 @@ def row_wise(resolved: Resolved) -> RowWise | None:
     scan = resolved.scans[0]
     if scan.relation.remote is not None or len(scan.parts) != 1 or scan.parts[0].ragged:
         return None
-    selects = list(_selects(resolved.tree))
+    selects = _selects(resolved.tree)
     inner = selects[-1].args["from_"].this if selects else None
     if not isinstance(inner, exp.Table) or inner.name != scan.name or inner.db or _renamed(inner):
         return None
-    tables = sum(1 for _ in resolved.tree.find_all(exp.Table))
-    if tables != 1 or not all(_goes_by_row(select) for select in selects):
+    if not all(_goes_by_row(select) for select in selects):
+        return None
+    sources = tuple(_source(item.unalias(), selects) for item in selects[0].expressions)
+    if len(sources) != len(resolved.columns):  # a star, of a sample
         return None
     conditions = estimate(resolved, NoStatistics()).reads[0].conditions
-    plain = _plain(selects[0], scan) if len(selects) == 1 else None
-    return RowWise(scan, resolved.columns, conditions, plain, _numbered(resolved))
+    if all(sources) and not any(select.args.get("where") for select in selects):
+        return RowWise(scan, resolved.columns, sources, conditions, None, ())
+    statement, read = _computed(resolved, sources)
+    return RowWise(scan, resolved.columns, sources, conditions, statement, read)
 
 
-def _selects(tree: exp.Expr) -> Iterator[exp.Select]:
-    """Yield the SELECTs that stand in one another's FROM, from the outermost; none where one is more than that."""
+def _selects(tree: exp.Expr) -> list[exp.Select]:
+    """Return the SELECTs that stand in one another's FROM, from the outermost; none where one is more than that."""
     found = []
-    node: exp.Expr | None = tree
+    node: exp.Expr = tree
     while isinstance(node, exp.Subquery | exp.Select):
         given = {key for key, value in node.args.items() if value}
         if isinstance(node, exp.Subquery):
             if not given <= {"this", "alias"} or _renamed(node):
-                return
+                return []
             node = node.this
             continue
         if not given <= _CLAUSES or "from_" not in given:
-            return
+            return []
         found.append(node)
         node = node.args["from_"].this
-    yield from found
+    return found
 
 
 def _renamed(node: exp.Expr) -> bool:
@@ -98,21 +104,31 @@ def _goes_by_row(select: exp.Select) -> bool:
     return not any(gathers(part) or isinstance(part, exp.Query) for item in items for part in item.walk())
 
 
-def _plain(select: exp.Select, scan: Scan) -> tuple[str, ...] | None:
-    items = [item.unalias() for item in select.expressions]
-    if select.args.get("where") or not all(isinstance(item, exp.Column) for item in items):
-        return None
-    names = {column.name for column in scan.relation.columns}
-    return tuple(item.name for item in items) if all(item.name in names for item in items) else None
+def _source(item: exp.Expr, selects: Sequence[exp.Select]) -> str | None:
+    """Return the table's column that an item of the outermost SELECT is, handed on by all others."""
+    for select in selects[1:]:
+        if not isinstance(item, exp.Column):
+            return None
+        name = item.name
+        if not any(isinstance(one, exp.Star) for one in select.expressions):
+            item = next(one.unalias() for one in select.expressions if one.alias_or_name == name)
+    return item.name if isinstance(item, exp.Column) else None
 
 
-def _numbered(resolved: Resolved) -> Statement:
-    """Return the statement that hands the rows' numbers on."""
+def _computed(resolved: Resolved, sources: Sequence[str | None]) -> tuple[Statement, tuple[str, ...]]:
+    """Return the statement for what is not in the table as it is, with the rows' numbers, and the columns it reads."""
     copy = resolved.copy()
-    for select in _selects(copy.tree):
+    outermost, *inner = selects = _selects(copy.tree)
+    items = [item for item, source in zip(outermost.expressions, sources, strict=True) if source is None]
+    columns = [column for column, source in zip(copy.columns, sources, strict=True) if source is None]
+    outermost.set("expressions", items)
+    for select in selects:
         if not any(isinstance(item, exp.Star) for item in select.expressions):
             alias = exp.to_identifier(select.args["from_"].this.alias_or_name, quoted=True)
             number = with_kind(exp.Column(this=exp.to_identifier(ROW, quoted=True), table=alias), "int64")
             select.append("expressions", exp.alias_(number, ROW, quoted=True))
-    columns = (*copy.columns, Column(ROW, "int64"))
-    return lower_resolved(replace(copy, columns=columns), "duckdb")
+    scan = resolved.scans[0]
+    names = {column.name for column in outermost.find_all(exp.Column)}
+    read = scan.columns if inner else tuple(name for name in scan.columns if name in names)
+    statement = lower_resolved(replace(copy, columns=(*columns, Column(ROW, "int64"))), "duckdb")
+    return statement, read

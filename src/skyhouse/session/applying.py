@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from skyhouse.columns import Column
+from skyhouse.columns import Column, field_types, struct_type
 from skyhouse.engine.duck import RowQuery
 from skyhouse.errors import InputError, TableExists, UnknownTable
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.draft import Draft
 from skyhouse.lake.footers import Footers
-from skyhouse.lake.lineage import sources
+from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.table import Table
 from skyhouse.objects.function import Function
+from skyhouse.objects.named import named_function
 from skyhouse.objects.run import Plan, Progress, Run, limit_of
 from skyhouse.objects.task import Input, Limit, Work
 from skyhouse.objects.units import Unit, units_of
 from skyhouse.query.query import Query
-from skyhouse.query.rowwise import RowWise, row_wise
+from skyhouse.query.rowwise import ROW, RowWise, row_wise
+from skyhouse.session.staging import staged
 from skyhouse.session.statistics import LakeStatistics
 
 if TYPE_CHECKING:
@@ -68,33 +71,89 @@ class Applying:
             raise InputError(
                 f"{function!r} is not declared: decorate it by skyhouse.function, which says what it returns"
             )
-        query = self._query(given)
-        key = self._key(query, key)
-        wanted = self._writes.name_for(into)
-        definition = _definition(wanted, function, query, key)
+        query, key = self._asked(function, given, key)
+        definition = _definition(self._writes.name_for(into), function, query, key)
+        limit = Limit(limit_of(max_failures))
         tables = self._made(definition, replace=replace), self._made(_failures(definition), replace=replace)
-        narrowed = _narrowed(query, function, key)
-        found = row_wise(self._context.resolved(narrowed.tree))
-        if found is None:
-            raise InputError("only row by row")
-        units = self._units(found)
-        folder = self._registry.root / _RUNS / uuid.uuid4().hex
+        held = sources(tables[0])
+        source, units, ended = self._input(_narrowed(query, function, key), function, held)
         work = Work(
             function,
-            _input(found),
+            source,
             key,
             tables[0].definition,
             str(tables[0].path),
             tables[1].definition,
             str(tables[1].path),
-            Limit(limit_of(max_failures)),
-            str(folder / "stop"),
+            limit,
             timeout,
         )
-        plan = Plan.of(units, sources(tables[0]))
-        run = Run(work, plan, tables, self._context.runner(engine), progress=progress)
-        self._runs = [one for one in self._runs if one.status == "running"] + [run]
+        spool = self._registry.root / _RUNS / uuid.uuid4().hex
+        runner = self._context.runner(engine)
+        run = Run(work, Plan.of(units, held), tables, spool, runner, progress=progress, ended=ended)
+        self._runs = [*(one for one in self._runs if one.status == "running"), run]
         return run.start()
+
+    def refresh(
+        self,
+        name: str,
+        function: Function | None,
+        *,
+        engine: str | None,
+        max_failures: float,
+        timeout: float | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> Run:
+        """Start a run for what is new in the input of a table; see `Lake.refresh`."""
+        table = self._registry.table(name)
+        made = table.definition.properties
+        if made.get("made_by") != "apply":
+            raise InputError(f"table {table.name} was not made by apply, so there is nothing to refresh it by")
+        return self.apply(
+            function or _found(made["function"], table.name),
+            made["query"],
+            table.name,
+            key=json.loads(made["key"]),
+            engine=engine,
+            max_failures=max_failures,
+            timeout=timeout,
+            replace=False,
+            progress=progress,
+        )
+
+    def planned(
+        self, function: Function, given: Query | str, key: Sequence[str] | str | None
+    ) -> tuple[Work, list[Unit]]:
+        """Return what an apply would do, for `lake.estimate`: nothing is made, and the work has no folders."""
+        query, key = self._asked(function, given, key)
+        definition = _definition("estimate.objects", function, query, key)
+        failures = _failures(definition)
+        source, units, _ = self._input(_narrowed(query, function, key), function, {})
+        return Work(function, source, key, definition, "", failures, "", Limit(1.0)), units
+
+    def _asked(
+        self, function: Function, given: Query | str, key: Sequence[str] | str | None
+    ) -> tuple[Query, tuple[str, ...]]:
+        if not isinstance(function, Function):
+            raise InputError(f"{function!r} is not declared: skyhouse.function decorates it and says what it returns")
+        query = self._query(given)
+        return query, self._key(query, key)
+
+    def _input(
+        self, query: Query, function: Function, held: Mapping[str, Source]
+    ) -> tuple[Input, list[Unit], Callable[[], None] | None]:
+        """Return how the query's rows are read, from which units, and what is to be called when all are done."""
+        resolved, root = self._context.resolved(query.tree), self._registry.root
+        found = row_wise(resolved)
+        if found is not None:
+            timed, columns = bool(found.scan.relation.attached), found.scan.columns
+            units = units_of(found.part, columns, found.conditions, self._statistics, root, timed=timed)
+            ask = None if found.statement is None else RowQuery(found.statement, (*found.read, ROW))
+            return _pruned(found, ask, function), units, None
+        versions = " ".join(f"{scan.relation.name}@{scan.relation.version}" for scan in resolved.scans)
+        rows = staged(query, versions, root, self._statistics, held)
+        names = tuple(column.name for column in rows.columns)
+        return Input(names, rows.columns, names), list(rows.units), rows.clear
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for the runs that are under way, or cancel them."""
@@ -139,11 +198,6 @@ class Applying:
         with Draft(self._registry, definition) as draft:
             return draft.replace([], {"task": "apply"})
 
-    def _units(self, found: RowWise) -> list[Unit]:
-        timed = bool(found.scan.relation.attached)
-        columns, root = found.scan.columns, self._registry.root
-        return units_of(found.part, columns, found.conditions, self._statistics, root, timed=timed)
-
 
 def _difference(held: Mapping[str, str], due: Mapping[str, str]) -> str:
     if held.get("made_by") != "apply":
@@ -170,7 +224,7 @@ def _definition(name: str, function: Function, query: Query, key: tuple[str, ...
             "function": f"{function.call.__module__}:{function.call.__qualname__}",
             "digest": function.digest,
             "query": query.text,
-            "key": ", ".join(key),
+            "key": json.dumps(key),
         },
     )
 
@@ -196,7 +250,28 @@ def _narrowed(query: Query, function: Function, key: tuple[str, ...]) -> Query:
     return query if wanted == names else query.select(*('"' + name.replace('"', '""') + '"' for name in wanted))
 
 
-def _input(found: RowWise) -> Input:
-    if found.plain is None:
-        return Input(found.scan.columns, found.columns, ask=RowQuery(found.statement))
-    return Input(tuple(dict.fromkeys(found.plain)), found.columns, plain=found.plain)
+def _pruned(found: RowWise, ask: RowQuery | None, function: Function) -> Input:
+    """Return how rows are read: of a struct, only the fields that the function names among its inputs."""
+    names, columns = dict.fromkeys(found.read), []
+    for column, source in zip(found.columns, found.sources, strict=True):
+        paths = [path.split(".") for path in function.inputs if path.partition(".")[0] == column.name]
+        fields = field_types(column.type) if column.type else None
+        wanted = {path[1] for path in paths if len(path) > 1}
+        whole = source is None or source in found.read or not fields or not paths or any(len(p) == 1 for p in paths)
+        if not whole and fields and wanted <= {name for name, _ in fields}:
+            kept = [(name, kind) for name, kind in fields if name in wanted]
+            names |= dict.fromkeys(f"{source}.{name}" for name, _ in kept)
+            columns.append(changed(column, type=struct_type(kept)))
+        else:
+            names |= {} if source is None else {source: None}
+            columns.append(column)
+    return Input(tuple(names), tuple(columns), found.sources, ask)
+
+
+def _found(name: str, table: str) -> Function:
+    """Return the function that a table names."""
+    try:
+        return named_function(name)
+    except InputError as error:
+        mend = f"give it: lake.refresh({table!r}, function=...)"
+        raise InputError(f"the function of table {table} cannot be found by its name: {error}; {mend}") from error

@@ -324,6 +324,25 @@ class Lake:
             progress=progress,
         )
 
+    def refresh(
+        self,
+        table: str,
+        function: Function | None = None,
+        *,
+        engine: str | None = None,
+        max_failures: float = 0.01,
+        timeout: float | None = None,
+        progress: Callable[[RunProgress], None] | None = None,
+    ) -> Run:
+        """Start to bring a table that `apply` has made up to date; return the `Run`.
+
+        What is new or changed in its input is done, and rows of what is no longer there go. The function is the one
+        that made the table, found by its name where it is not given. Raises what `apply` raises, UnknownTable.
+        """
+        return self._applying.refresh(
+            table, function, engine=engine, max_failures=max_failures, timeout=timeout, progress=progress
+        )
+
     def raw(self, row: Any, kind: str = "MAPS", *, survey: str = "manga") -> HDUList:
         """Open the raw file behind a row of a survey's table, as astropy's HDUList.
 
