@@ -23,7 +23,9 @@ __all__ = ["Plan", "Progress", "Run"]
 _COMMIT_SECONDS = 2.0
 _TASK_SECONDS = 60.0
 _TASK_BYTES = 8 * TARGET
-_LAST_TASKS = 16  # into which the rest is divided, at least, so that no worker is left waiting for long
+_LEAST_SECONDS = 1.0
+_FIRST_ROWS = 2048
+_LAST_TASKS = 16  # into which the rest is divided, if they are not too small, so that no worker waits for long
 _NOTE = {"task": "apply"}
 Ending = Outcome[Task, Made]
 
@@ -111,7 +113,7 @@ class Run:
         self._watch, self._ended = progress, ended
         self._spool = spool
         self._stopped = threading.Event()
-        self._seconds = 0.0  # of all workers
+        self._rate = 0.0  # objects of the input that a worker has done in a second, the last time
         self._lock = threading.Lock()
         self._began = time.perf_counter()
         self._progress = Progress(sum(unit.rows for unit in plan.todo))
@@ -207,12 +209,12 @@ class Run:
         )
 
     def _tasks(self) -> Iterator[Task]:
-        """Yield the tasks when they are asked for: at first small ones, then of about a minute as far as is known."""
+        """Yield the tasks when they are asked for: small ones at first, then of about a minute, as far as is known."""
         todo, at = self._plan.todo, 0
         left = sum(unit.rows for unit in todo)
         while at < len(todo):
-            done = self.progress.done
-            rows = min(_TASK_SECONDS * done / self._seconds, left / _LAST_TASKS) if done else 0.0
+            most = self._rate * _TASK_SECONDS if self._rate else _FIRST_ROWS
+            rows = max(min(most, left / _LAST_TASKS), self._rate * _LEAST_SECONDS)
             end = at + 1
             size, taken = todo[at].bytes, todo[at].rows
             while end < len(todo) and taken + todo[end].rows <= rows and size + todo[end].bytes <= _TASK_BYTES:
@@ -228,6 +230,9 @@ class Run:
         def wait() -> None:
             try:
                 for outcome in self._runner.run(perform, self._tasks(), stop=self._stopped):
+                    if outcome.value is not None:
+                        rows = sum(unit.rows for unit in outcome.task.units)
+                        self._rate = rows / max(outcome.value.seconds, 1e-3)
                     ended.put(outcome)
                 ended.put(None)
             except BaseException as error:  # noqa: BLE001 - it is raised again by who takes it
@@ -277,7 +282,6 @@ class Run:
         made = [one.value for one in endings if one.value is not None]
         failed = sum(one.failed for one in made)
         self.objects += sum(one.objects for one in made)
-        self._seconds += sum(one.seconds for one in made)
         self._first = self._first or next((one.first for one in made if one.first), "")
         with self._lock:
             before = self._progress
