@@ -7,6 +7,8 @@ import math
 import pickle
 import sys
 import threading
+import time
+from dataclasses import replace
 
 import cloudpickle
 import numpy as np
@@ -18,6 +20,7 @@ import skyhouse
 from skyhouse import Column
 from skyhouse.errors import EngineError, InputError, QueryError, SkyhouseError, UnknownFunction
 from skyhouse.objects.queried import Queried
+from skyhouse.query.costs import SPARK, predict
 
 NAN, INF = math.nan, math.inf
 MOMENT = dt.datetime(2020, 2, 29, 12, 30, 0, 1)
@@ -390,3 +393,35 @@ def test_a_function_is_applied_to_rows_that_another_picks(lake):
     failing = lake.apply(counted, f"{text} no_batches(z) > 3", "my.no", key="object_id")
     with pytest.raises(SkyhouseError, match=r"no_batches\(\) raised KeyError"):
         failing.wait()
+
+
+@skyhouse.function(returns=[Column("n", "int64")])
+def slow(obj):
+    due = time.perf_counter() + 2e-3
+    while time.perf_counter() < due:
+        pass
+    return 1
+
+
+def test_what_calls_take_is_learned_and_told(tmp_path):
+    with skyhouse.open(tmp_path / "lake", threads=2) as lake:
+        lake.write(pa.table({"n": range(100)}), "t.numbers")
+        lake.register(slow)
+        query = lake.sql("SELECT sum(slow(n)) AS s, max(slow(n)) AS m FROM t.numbers WHERE slow(n) > 0")
+        before = lake.explain(query)
+        assert before.estimate.calls == {"slow": pytest.approx(133)}  # all rows for WHERE, a third after it
+        told = dict(before.rows())["calls slow"]
+        assert told == "about 133 times, 20 us each, a guess until it has run"
+        assert '"SLOW#1"(' in before.sql
+        query.to_arrow()
+        after = lake.explain(query)
+        assert "guess" not in dict(after.rows())["calls slow"]
+        assert 1e-3 < after.costs["slow"].seconds < 0.1
+        assert after.predicted["duckdb"] > before.predicted["duckdb"] + 0.1
+        cluster = replace(SPARK, cores=1000, start=0.0, query=0.001, stage=0.001)
+        many = replace(after.estimate, reads=[replace(after.estimate.reads[0], size=10**12)])
+        seconds = [predict(engine, many, cluster, called=1e4).called for engine in ("duckdb", "spark")]
+        assert seconds == [1e4, 10.0]
+    with skyhouse.open(tmp_path / "lake") as lake:
+        lake.register(slow, "other")
+        assert lake.explain("SELECT other(n) AS n FROM t.numbers").costs["other"].known

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from skyhouse.query.estimate import Estimate
 
-__all__ = ["DUCKDB", "SPARK", "Correction", "Prediction", "Profile", "Rates", "predict"]
+__all__ = ["DUCKDB", "SPARK", "CallCost", "Correction", "Prediction", "Profile", "Rates", "predict"]
 
 _SPLIT = 4_000_000  # bytes of files below which Spark does not split its input further
 _TASK = 128_000_000  # bytes of files that one task of Spark reads at most
@@ -70,10 +70,19 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class CallCost:
+    """The CPU seconds of a call of a user's function; a guess until a run has shown it."""
+
+    seconds: float = 2e-5
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The seconds that a query will take on an engine: `start` before it, its `fixed` costs, its `work`.
 
-    `memory` is what it needs in bytes; `fits`: whether the engine has that, with what it may spill.
+    `called` are those in users' functions. `memory` is what it needs in bytes; `fits`: whether the engine has that,
+    with what it may spill.
     """
 
     engine: str
@@ -82,11 +91,12 @@ class Prediction:
     work: float
     memory: float = 0.0
     fits: bool = True
+    called: float = 0.0
 
     @property
     def seconds(self) -> float:
         """All of it."""
-        return self.start + self.fixed + self.work
+        return self.start + self.fixed + self.work + self.called
 
 
 @dataclass(frozen=True)
@@ -101,9 +111,16 @@ class Profile:
 
 
 def predict(
-    engine: str, estimate: Estimate, rates: Rates, running: bool = True, correction: Correction | None = None
+    engine: str,
+    estimate: Estimate,
+    rates: Rates,
+    running: bool = True,
+    correction: Correction | None = None,
+    called: float = 0.0,
 ) -> Prediction:
-    """Return the seconds that a query will take on an engine.
+    """Return the seconds that a query will take on an engine; `called` are the CPU seconds in users' functions.
+
+    These run on one core in DuckDB, where Python does.
 
     >>> predict("duckdb", Estimate(), DUCKDB).seconds < predict("spark", Estimate(), SPARK).seconds
     True
@@ -136,6 +153,7 @@ def predict(
         work * correction.work,
         estimate.memory,
         spilled <= rates.disk,
+        called if engine == "duckdb" else called / at_once,
     )
 
 

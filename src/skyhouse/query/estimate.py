@@ -8,7 +8,7 @@ handed in.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from skyhouse.query.reading import Read, read_of
 from skyhouse.query.relation import Relation, Scan
 from skyhouse.query.resolve import Resolved
 from skyhouse.query.shape import (
+    COMPUTED,
     below,
     columns_read,
     hand_on,
@@ -29,6 +30,7 @@ from skyhouse.query.shape import (
     key_values,
     last_row,
     links_two,
+    names_called,
     nullable_aliases,
     windows,
 )
@@ -50,7 +52,8 @@ class Estimate:
 
     `filtered`, `joined`, `grouped`, `sorted` are rows that pass such a step; `shuffles` the times that rows change
     places between Spark's tasks, `shuffled` the bytes of it; `memory` the bytes of the largest table that is held for
-    a join, groups or a sort; `rows` and `values` those of the result.
+    a join, groups or a sort; `rows` and `values` those of the result; `calls` how many times users' functions are
+    called, by their names in lower case.
     """
 
     reads: list[Read] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Estimate:
     memory: float = 0.0
     rows: float = 0.0
     values: float = 0.0
+    calls: dict[str, float] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -170,6 +174,8 @@ class _Estimator:
         conditions = list(conjuncts(node.args["where"].this if node.args.get("where") else None))
         early = self._stops_early(node)
         flow = self._from(node, conditions, ctes, early if not pushed else None, pushed)
+        computed = [found for key in COMPUTED if key != "where" and (found := node.args.get(key))]
+        self._called(computed, flow.rows if early is None else min(flow.rows, early))
         for subquery in inner_queries(node):
             self._beside(flow, self.query(subquery, ctes))
         flow = self._aggregate(node, flow)
@@ -226,6 +232,7 @@ class _Estimator:
             flow = self._join(join, linked, flow, self._source(node, join.this, placed, ctes, None))
         if where:
             self.found.filtered += flow.rows if joins else 0
+            self._called(where, flow.rows)
             flow.rows *= _OTHER**rest
         return flow
 
@@ -307,6 +314,11 @@ class _Estimator:
         width = sum(_WIDTHS.get(types[name], 8) for name in names)
         distinct = {(alias, name): min(many, kept) for read in reads for name, many in read.distinct.items()}
         return _Flow(kept, max(first.rows_there, 1), width, distinct)
+
+    def _called(self, parts: Iterable[exp.Expr | list[exp.Expr]], rows: float) -> None:
+        """Count the calls of users' functions in parts of a SELECT; equal ones are made once a row."""
+        for name in names_called(parts):
+            self.found.calls[name] = self.found.calls.get(name, 0.0) + rows
 
     # -- steps -----------------------------------------------------------------------------------------------
 

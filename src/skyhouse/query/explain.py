@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from skyhouse.query.costs import CallCost
 from skyhouse.query.estimate import Estimate
 from skyhouse.query.reading import Read
 from skyhouse.query.relation import Statement
@@ -17,13 +19,15 @@ __all__ = ["Explanation", "size_told"]
 class Explanation:
     """How a query would run: the route with what was predicted of each engine, the estimate, the lowered statement.
 
-    `plan` is the engine's own plan where it was asked for. Printing gives a text, `rows` a table of (item, value).
+    `plan` is the engine's own plan where it was asked for, `costs` what calls of users' functions take, by the names
+    that the estimate counts them by. Printing gives a text, `rows` a table of (item, value).
     """
 
     route: Route
     estimate: Estimate
     statement: Statement
     plan: str = ""
+    costs: Mapping[str, CallCost] = field(default_factory=dict)
 
     @property
     def engine(self) -> str:
@@ -53,6 +57,7 @@ class Explanation:
             found.append((f"predicted on {offer.engine}", value))
         found += [(f"reads {read.table}", _told(read)) for read in self.estimate.reads]
         found += [(f"asks for {scan.name}", scan.request.sql) for scan in self.statement.scans if scan.request]
+        found += [(f"calls {name}", self._calls(name)) for name in self.estimate.calls]
         found.append(("bytes", size_told(self.estimate.bytes)))
         found.append(("result", f"about {self.estimate.rows:,.0f} rows"))
         if self.engine == "spark":
@@ -61,6 +66,11 @@ class Explanation:
         if self.plan:
             found.append(("plan", self.plan))
         return found
+
+    def _calls(self, name: str) -> str:
+        cost = self.costs.get(name, CallCost())
+        taken = "" if cost.known else ", a guess until it has run"
+        return f"about {self.estimate.calls[name]:,.0f} times, {1e6 * cost.seconds:,.3g} us each{taken}"
 
     def __str__(self) -> str:
         width = max(len(item) for item, _ in self.rows())

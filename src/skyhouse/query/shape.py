@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from skyhouse.query.kinds import FLOATS, INTEGERS, kind
 from skyhouse.query.predicates import Predicate, conjuncts
 
 __all__ = [
+    "COMPUTED",
     "below",
     "columns_read",
     "hand_on",
@@ -22,16 +23,17 @@ __all__ = [
     "key_values",
     "last_row",
     "links_two",
+    "names_called",
     "nullable_aliases",
     "windows",
 ]
 
-_COMPUTED = ("expressions", "where", "having", "qualify", "order", "group")
+COMPUTED = ("expressions", "where", "having", "qualify", "order", "group")
 
 
 def inner_queries(select: exp.Select) -> Iterator[exp.Expr]:
     """Yield the queries inside a SELECT's expressions."""
-    holders = [found for key in _COMPUTED if (found := select.args.get(key))]
+    holders = [found for key in COMPUTED if (found := select.args.get(key))]
     holders += [[join.args["on"]] for join in select.args.get("joins") or [] if join.args.get("on")]
     for holder in holders:
         for item in holder if isinstance(holder, list) else [holder]:
@@ -82,6 +84,17 @@ def is_aggregate(item: exp.Expr) -> bool:
                 if not isinstance(outer.parent, exp.Window):
                     return True
     return False
+
+
+def names_called(parts: Iterable[exp.Expr | list[exp.Expr]]) -> list[str]:
+    """Return the name of the users' function of each different call in parts of a SELECT, queries inside left out."""
+    calls: dict[exp.Expr, str] = {}
+    for part in parts:
+        for item in part if isinstance(part, list) else [part]:
+            for node in item.walk(prune=lambda one: isinstance(one, exp.Query)):
+                if "registered" in node.meta:
+                    calls[node] = str(node.meta["registered"])
+    return list(calls.values())
 
 
 def nullable_aliases(first: exp.Expr, joins: Sequence[exp.Join]) -> set[str]:

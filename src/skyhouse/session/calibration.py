@@ -20,7 +20,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from skyhouse.query.costs import DUCKDB, SPARK, Correction, Prediction, Rates
+from skyhouse.query.costs import DUCKDB, SPARK, CallCost, Correction, Prediction, Rates
 
 __all__ = ["Calibration", "rates_key", "state_folder"]
 
@@ -28,6 +28,9 @@ _LOG = logging.getLogger("skyhouse")
 _FORMAT = 1
 _BOUND = math.log(8)  # no correction is by more than this factor, either way
 _LEARN = 0.15  # the weight of a new run once there are a few
+_LEARN_CALL = 0.3  # likewise, of a call of a user's function
+_LEAST_CALL = 1e-9
+_CALLS = 500  # users' functions that are remembered
 _EVERY = 5.0  # seconds between two writes
 _LEAST = 0.002  # seconds that a run may differ by chance
 
@@ -58,6 +61,7 @@ class Calibration:
         self._lock = threading.Lock()
         self._written = 0.0
         self._learned: dict[str, dict[str, float]] = {}
+        self._calls: dict[str, dict[str, float]] = {}
         self._stored = _read(self.path)
 
     def rates(self, key: str) -> Rates:
@@ -95,6 +99,21 @@ class Calibration:
             if time.monotonic() - self._written > _EVERY:
                 self._write()
 
+    def call(self, key: str) -> CallCost:
+        """Return what a call of a user's function takes."""
+        found = self._calls.get(key) or self._stored["calls"].get(key)
+        return CallCost() if found is None else CallCost(found["seconds"], known=True)
+
+    def learn_call(self, key: str, seconds: float) -> None:
+        """Take in that calls of a user's function took so many CPU seconds each; the newer, the heavier."""
+        with self._lock:
+            known = self._calls.get(key) or self._stored["calls"].get(key) or {"seconds": 0.0, "runs": 0.0}
+            weight = max(_LEARN_CALL, 1 / (known["runs"] + 1))
+            taken = known["seconds"] + weight * (max(seconds, _LEAST_CALL) - known["seconds"])
+            self._calls[key] = {"seconds": taken, "runs": known["runs"] + 1}
+            if time.monotonic() - self._written > _EVERY:
+                self._write()
+
     def store(self, rates: Mapping[str, Rates]) -> None:
         """Keep measured rates; what was learned of these engines before is forgotten. Raises OSError."""
         with self._lock:
@@ -112,11 +131,13 @@ class Calibration:
             self._write()
 
     def _write(self) -> None:
-        if not self._learned:
+        if not (self._learned or self._calls):
             return
         self._written = time.monotonic()
         stored = _read(self.path)
         stored["corrections"] |= self._learned
+        calls = {key: known for key, known in stored["calls"].items() if key not in self._calls} | self._calls
+        stored["calls"] = dict(list(calls.items())[-_CALLS:])
         try:
             _replace(self.path, stored)
         except OSError as error:  # a home that cannot be written must not stop a query
@@ -128,13 +149,16 @@ def _bounded(logarithm: float) -> float:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    nothing: dict[str, dict[str, Any]] = {"rates": {}, "corrections": {}}
+    nothing: dict[str, dict[str, Any]] = {"rates": {}, "corrections": {}, "calls": {}}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] != _FORMAT:
             return nothing
         rates = {str(key): dict(_numbers(value)) for key, value in found["rates"].items()}
-        return {"rates": rates, "corrections": {key: _numbers(value) for key, value in found["corrections"].items()}}
+        corrections = {key: _numbers(value) for key, value in found["corrections"].items()}
+        calls = {str(key): _numbers(value) for key, value in found.get("calls", {}).items()}
+        calls = {key: value for key, value in calls.items() if value.keys() >= {"seconds", "runs"}}
+        return {"rates": rates, "corrections": corrections, "calls": calls}
     except FileNotFoundError:
         return nothing
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -111,7 +111,7 @@ class SessionContext:
         found = self._forecaster.forecast(resolved, wanted, self._running, profile, thorough=True)
         statement = lower_resolved(resolved.copy(), found.route.engine, pretty=True)
         plan = self._engine(found.route.engine).plan(statement) if native else ""
-        return Explanation(found.route, found.estimate, statement, plan)
+        return Explanation(found.route, found.estimate, statement, plan, found.costs)
 
     def ask(self, statement: Statement) -> pa.RecordBatchReader:
         """Run a statement of our own on the embedded engine."""

@@ -7,14 +7,16 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from skyhouse.lake.footers import Footers
-from skyhouse.query.costs import Prediction, Profile, Rates, predict
+from skyhouse.query.costs import CallCost, Prediction, Profile, Rates, predict
 from skyhouse.query.engines import ENGINES, Engine
 from skyhouse.query.estimate import Estimate, estimate
+from skyhouse.query.registered import Registered
 from skyhouse.query.resolve import Resolved
 from skyhouse.query.route import Offer, Route, route
 from skyhouse.session.calibration import Calibration, rates_key
@@ -28,6 +30,8 @@ __all__ = ["Forecast", "Forecaster", "bytes_of"]
 # One footer of a table is enough to tell a small query. More are read, of those that nobody has read yet, for a share
 # (0.02) of what a long query is predicted to take, and for so many seconds of an explanation.
 _LONG, _LOOK, _LOOK_LONGER = 1.0, 0.02, 5.0
+# From this share of a run's seconds, and so many of them, in functions it tells what these take.
+_TELLING, _TELLING_SECONDS = 0.5, 0.05
 _SESSION = 1.0  # seconds to open a session of a Connect server and to have its first answer
 _AGAIN = 5.0  # seconds until it is looked again where Spark is
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -35,10 +39,12 @@ _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a query will read and do, and where it goes."""
+    """What a query will read and do, where it goes, and what calls of users' functions cost, by their names."""
 
     estimate: Estimate
     route: Route
+    costs: Mapping[str, CallCost] = field(default_factory=dict)
+    functions: Mapping[str, Registered] = field(default_factory=dict)
 
 
 class Forecaster:
@@ -62,25 +68,37 @@ class Forecaster:
 
         `running` names the engines that are up. With a `profile`, the route is the one that its engines would take.
         """
+        costs = {name: self._calibration.call(function.key) for name, function in resolved.functions.items()}
         found = estimate(resolved, self._statistics.within(_LOOK_LONGER if thorough else 0.0))
-        offers = self._offers(found, running, profile)
+        offers = self._offers(found, costs, running, profile)
         least = min((offer.prediction.seconds for offer in offers if offer.prediction is not None), default=0.0)
         if least > _LONG and not all(read.exact for read in found.reads):
             found = estimate(resolved, self._statistics.within(_LOOK * least))
-            offers = self._offers(found, running, profile)
-        return Forecast(found, route(wanted, offers))
+            offers = self._offers(found, costs, running, profile)
+        return Forecast(found, route(wanted, offers), costs, resolved.functions)
 
-    def _offers(self, found: Estimate, running: frozenset[str], profile: Profile | None) -> list[Offer]:
+    def _offers(
+        self, found: Estimate, costs: Mapping[str, CallCost], running: frozenset[str], profile: Profile | None
+    ) -> list[Offer]:
+        called = sum(many * costs[name].seconds for name, many in found.calls.items())
         if profile is None:
-            return [self._offer(name, found, name in running) for name in ENGINES]
+            return [self._offer(name, found, name in running, called) for name in ENGINES]
         return [
-            Offer(name, predict(name, found, profile.rates[name], name in profile.running))
+            Offer(name, predict(name, found, profile.rates[name], name in profile.running, called=called))
             for name in ENGINES
             if name in profile.rates
         ]
 
-    def learn(self, prediction: Prediction, seconds: float) -> None:
-        """Take in how long a query took of which this was predicted."""
+    def learn(self, forecast: Forecast, prediction: Prediction, seconds: float) -> None:
+        """Take in how long a query took of which this was predicted; of one that calls functions, what these took."""
+        if forecast.costs:
+            left = seconds - (prediction.seconds - prediction.called)
+            least = max(_TELLING * seconds, _TELLING_SECONDS, prediction.start)
+            if prediction.called and max(left, prediction.called) > least:
+                for name, cost in forecast.costs.items():
+                    due = cost.seconds * max(left, 0.0) / prediction.called
+                    self._calibration.learn_call(forecast.functions[name].key, due)
+            return
         self._calibration.learn(rates_key(prediction.engine, self.spark.master), prediction, seconds)
 
     def close(self) -> None:
@@ -95,12 +113,12 @@ class Forecaster:
             self._looked = now, whereabouts(self._settings)
         return self._looked[1]
 
-    def _offer(self, engine: Engine, found: Estimate, running: bool) -> Offer:
+    def _offer(self, engine: Engine, found: Estimate, running: bool, called: float) -> Offer:
         if engine == "spark" and self.spark.missing and not running:
             return Offer(engine, missing=self.spark.missing)
         correction = self._calibration.correction(rates_key(engine, self.spark.master))
         rates = self._spark_rates if engine == "spark" else self._duckdb_rates
-        return Offer(engine, predict(engine, found, rates, running, correction))
+        return Offer(engine, predict(engine, found, rates, running, correction, called))
 
     @cached_property
     def _duckdb_rates(self) -> Rates:

@@ -35,7 +35,7 @@ class Past:
         # What a server takes to send its rows is no engine's doing.
         of_files = all(read.files_there for read in forecast.estimate.reads)
         if run.whole and not course.moved and prediction is not None and of_files:
-            self._forecaster.learn(prediction, course.seconds)
+            self._forecaster.learn(forecast, prediction, course.seconds)
         record = Record(
             run.began,
             asked.text,
