@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyhouse.errors import InputError, TaskError, did_you_mean
 from skyhouse.objects.function import Function, parameters
-from skyhouse.objects.results import Failure, Results
+from skyhouse.objects.results import Failure, Results, catchable
 from skyhouse.objects.views import objects
 
 __all__ = ["Form", "form_of", "input_of"]
@@ -95,10 +95,13 @@ class PerObject:
         call, shared = self._function.call, self._shared
         values: list[Any] = []
         failures: list[Failure] = []
+        caught = catchable()
         for place, one in enumerate(objects(batch)):
             try:
                 values.append(call(one, *shared))
-            except Exception as error:  # noqa: BLE001 - whatever is raised for an object is that object's failure
+            except MemoryError:  # it may be another object's fault
+                raise
+            except caught as error:
                 values.append(_FAILED)
                 failures.append(Failure.of(error, place))
         return self._results(values, failures)

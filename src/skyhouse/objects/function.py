@@ -113,11 +113,16 @@ class Function:
 
         return form_of(self)
 
+    def prepare(self) -> None:
+        """Run `setup` and compile in this process, so that no object pays for it. Raises TaskError."""
+        _ = self.form
+
     def applied(self, rows: pa.Table | pa.RecordBatch) -> Results:
         """Return what it gives for each of the rows.
 
-        Called per object, what it raises for one is kept in the results' `failures`. Per batch or compiled, it is
-        raised, whatever it is. Raises InputError for rows that lack an input, TaskError for what is not as declared.
+        Called per object, what it raises for one is kept in the results' `failures`, but for a MemoryError. Per batch
+        or compiled, it is raised, whatever it is. Raises InputError for rows that lack an input, TaskError for what
+        is not as declared.
         """
         return self.form.applied(rows)
 

@@ -47,7 +47,6 @@ def isolated(
     *,
     timeout: float | None = None,
     memory_bytes: int | None = None,
-    most: int = 1000,
     warm_seconds: float = _WARM_SECONDS,
 ) -> Iterator[Computed | Failure]:
     """Yield what is computed for spans of objects, in their order, and a failure for each that ended its process.
@@ -58,10 +57,8 @@ def isolated(
     it starts; 0 is no limit.
 
     A guilty object among n costs at most log32(n) + 3 starts of a child. What is raised is passed on, since it is no
-    object's death, but for a MemoryError. Raises TaskError where `prepare` ends its process, and where more than
-    `most` objects do: then it is the function's fault.
+    object's death, but for a MemoryError. Raises TaskError where `prepare` ends its process.
     """
-    lost = 0
     with _Child(prepare, timeout, memory_bytes, warm_seconds) as child:
         for span in spans:
             parts = [span] if span[0] < span[1] else []
@@ -76,12 +73,6 @@ def isolated(
                 elif not strict and ending.kind != "Timeout":
                     parts.append((start, stop))
                 else:
-                    lost += 1
-                    if lost > most:
-                        raise TaskError(
-                            f"more than {most} objects ended their worker, the last ({ending.kind}: {ending.reason}) "
-                            f"is number {start} of its input: the function is at fault, not they"
-                        )
                     yield Failure(start, ending.kind, ending.reason, ending.trace)
 
 

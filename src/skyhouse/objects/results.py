@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback as tracebacks
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["Failure", "Results"]
+__all__ = ["Failure", "Results", "catchable"]
 
 _LINES = 12  # of a traceback
 _LETTERS = 2000  # of a message
 _HERE = str(Path(__file__).parent)
+
+
+def catchable() -> tuple[type[BaseException], ...]:
+    """Return what a function may raise for an object without ending the work on others.
+
+    KeyboardInterrupt is Ctrl-C, unless this is a worker, which does not hear that.
+    """
+    deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    return (Exception, SystemExit, KeyboardInterrupt) if deaf else (Exception, SystemExit)
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,8 @@ class Failure:
         frames = [frame for frame in tracebacks.extract_tb(error.__traceback__) if not frame.filename.startswith(_HERE)]
         text = "".join(tracebacks.format_list(frames)) + "".join(tracebacks.format_exception_only(error))
         lines = text.rstrip().splitlines()[-_LINES:]
-        return cls(row, type(error).__name__, str(error)[:_LETTERS], "\n".join(lines)[-_LETTERS:])
+        public = (kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
+        return cls(row, next(public), str(error)[:_LETTERS], "\n".join(lines)[-_LETTERS:])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from skyhouse.errors import InputError, TaskError
 from skyhouse.lake.arrivals import commit_sources, remove_sources
 from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.table import Table
-from skyhouse.objects.task import Made, Task, Work, perform
+from skyhouse.objects.execution import careful, perform
+from skyhouse.objects.task import Made, Task, Work
 from skyhouse.objects.units import TARGET, Unit
 
 __all__ = ["Plan", "Progress", "Run"]
@@ -229,7 +230,7 @@ class Run:
 
         def wait() -> None:
             try:
-                for outcome in self._runner.run(perform, self._tasks(), stop=self._stopped):
+                for outcome in self._runner.run(perform, self._tasks(), careful=careful, stop=self._stopped):
                     if outcome.value is not None:
                         rows = sum(unit.rows for unit in outcome.task.units)
                         self._rate = rows / max(outcome.value.seconds, 1e-3)

@@ -1,10 +1,10 @@
-"""One task of an apply: units of the input are read, the function is called, whole files of the results are written."""
+"""What a task of an apply works with: units of the input are read in batches, the function is called for them."""
 
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from skyhouse.columns import Column
 from skyhouse.engine.results import conform, result_schema
-from skyhouse.errors import LakeError, SkyhouseError, TaskError
+from skyhouse.errors import InputError, LakeError, SkyhouseError, TaskError
 from skyhouse.lake.definition import Definition
-from skyhouse.lake.writer import TableWriter, WrittenFile
+from skyhouse.lake.writer import WrittenFile
 from skyhouse.objects.function import Function
-from skyhouse.objects.results import Failure, Results
+from skyhouse.objects.results import Failure, Results, catchable
 from skyhouse.objects.units import Unit
 from skyhouse.query.rowwise import ROW
 
@@ -35,10 +35,9 @@ __all__ = [
     "Work",
     "called",
     "chunk",
-    "compute",
     "loaded",
-    "perform",
     "read",
+    "spans",
 ]
 
 _BATCH_ROWS = 4096
@@ -101,10 +100,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Task:
-    """Units to be done, and the file that has the `Work`."""
+    """Units to be done, and the file that has the `Work`; `careful` where the function may kill its process."""
 
     spool: str
     units: tuple[Unit, ...]
+    careful: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,72 +139,27 @@ def loaded(spool: str) -> Work:
     return found
 
 
-def perform(task: Task) -> Made:
-    """Do a task; runs in a worker. Raises TaskError, where the function cannot be used or the run is to stop."""
-    began = time.perf_counter()
-    work = loaded(task.spool)
-    objects = failed = 0
-    first = ""
-    with TableWriter(work.table, work.folder) as good, TableWriter(work.failures, work.failures_folder) as bad:
-        for unit, found in _chunks(work, task.units):
-            good.write(found.rows, unit.source)
-            objects += found.objects
-            if found.failures.num_rows:
-                bad.write(found.failures, unit.source)
-                failed += found.failures.num_rows
-                first = first or _told(found.failures, work.key)
-                if work.limit.broken(failed, objects):
-                    problem = f"function {work.function.name} failed for {failed:,} of {objects:,} objects"
-                    raise TaskError(f"{problem} of one task alone, more than max_failures; the first is {first}")
-        seconds = time.perf_counter() - began
-        return Made(tuple(good.close()), tuple(bad.close()), objects, failed, seconds, first)
+def called(function: Function, batch: pa.RecordBatch, passed: tuple[type[BaseException], ...] = ()) -> Results:
+    """Return the results of a batch, halved where the function raises an exception for it as a whole.
 
-
-def _chunks(work: Work, units: Sequence[Unit]) -> Iterator[tuple[Unit, Chunk]]:
-    """Yield the results of units, each with one chunk at least, which makes it known as done."""
-    nothing = Chunk(work.table.schema.empty_table(), work.failures.schema.empty_table(), 0)
-    with RowReader(work.input) as reader:
-        for unit in units:
-            yield unit, nothing
-            for batch in reader.rows(unit):
-                if batch.num_rows:
-                    yield unit, chunk(work, unit, batch, called(work.function, batch))
-
-
-def _told(failures: pa.Table, key: Sequence[str]) -> str:
-    row = failures.slice(0, 1).to_pylist()[0]
-    named = ", ".join(f"{name} = {row[name]!r}" for name in key)
-    return f"{row['exception']}: {row['message']} ({named})"
-
-
-def compute(work: Work, unit: Unit, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
-    """Yield the results of a unit's rows from its row `start` to before `stop`, in batches of bounded size.
-
-    Raises TaskError where the function cannot be used, LakeError where the rows cannot be read.
+    Raises TaskError where the function cannot be used, and what is to be `passed` on.
     """
-    for batch in read(work.input, unit, start, stop):
-        if batch.num_rows:
-            yield chunk(work, unit, batch, called(work.function, batch))
-
-
-def called(function: Function, batch: pa.RecordBatch) -> Results:
-    """Return the results of a batch, halved where the function raises an exception for it as a whole."""
-    rows = batch.drop_columns([ROW])
     if function.per == "object":
-        return function.applied(rows)
-    return _halved(function, rows)
+        passed += (InputError,)
+    return _halved(function, batch.drop_columns([ROW]), (TaskError, *passed))
 
 
-def _halved(function: Function, rows: pa.RecordBatch) -> Results:
+def _halved(function: Function, rows: pa.RecordBatch, passed: tuple[type[BaseException], ...]) -> Results:
     try:
         return function.applied(rows)
-    except TaskError:
+    except passed:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the function raises for an object is that object's failure
+    except catchable() as error:
         if rows.num_rows == 1:
             return Results.failed(function.schema, 1, [Failure.of(error, 0)])
         middle = rows.num_rows // 2
-        return Results.joined([_halved(function, rows.slice(0, middle)), _halved(function, rows.slice(middle))])
+        halves = rows.slice(0, middle), rows.slice(middle)
+        return Results.joined([_halved(function, half, passed) for half in halves])
 
 
 def chunk(work: Work, unit: Unit, batch: pa.RecordBatch, results: Results) -> Chunk:
@@ -248,16 +203,12 @@ class RowReader:
     def rows(self, unit: Unit, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the query's rows of a unit, or of a range of its rows; see `read`."""
         first, last = unit.start + start, unit.stop if stop is None else unit.start + stop
-        try:
+        with _reading(unit.path):
             if self._file is None or self._file.path != unit.path or self._file.at != first:
                 self.close()
                 self._file = _File(unit.path, self._given.names, first)
             for batch in self._file.until(last):
                 yield self._conformed(_asked(self._given, batch))
-        except (OSError, pa.ArrowException, IndexError) as error:
-            if isinstance(error, SkyhouseError):
-                raise
-            raise LakeError(f"{unit.path} cannot be read: {error}; was it replaced since the run began?") from error
 
     def _conformed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self._schema is None:
@@ -275,6 +226,28 @@ class RowReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def spans(given: Input, unit: Unit) -> Iterator[tuple[int, int]]:
+    """Yield the rows of a unit, from and to before, that `read` would yield as one batch. Raises LakeError."""
+    with _reading(unit.path):
+        groups = pq.read_metadata(unit.path)
+    first = 0
+    for number in range(groups.num_row_groups):
+        group = groups.row_group(number)
+        low, first = max(first, unit.start), first + group.num_rows
+        high, step = min(first, unit.stop), _batch_rows(group, given.names)
+        yield from ((at - unit.start, min(at + step, high) - unit.start) for at in range(low, high, step))
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException, IndexError) as error:
+        if isinstance(error, SkyhouseError):
+            raise
+        raise LakeError(f"{path} cannot be read: {error}; was it replaced since the run began?") from error
 
 
 class _File:
