@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 import skyhouse
-from skyhouse import cli_spark
+from skyhouse import cli_simulate, cli_spark
 from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
 from skyhouse.terminal import (
@@ -30,6 +30,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_spark.app, name="spark")
+app.add_typer(cli_simulate.app, name="simulate")
 
 app.command()(calibrate)
 
@@ -60,25 +61,6 @@ def demo(
     from skyhouse.demo import run
 
     run(folder, galaxies=galaxies, spark=spark, console=Console())
-
-
-@app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(help="Root of the archive tree that is written.")] = Path("sas"),
-    galaxies: Annotated[int, typer.Option(min=1)] = 60,
-    seed: Annotated[int, typer.Option()] = 1,
-    release: Annotated[str, typer.Option(help="DR17, DR16 or DR15.")] = "DR17",
-    as_json: JsonOption = False,
-) -> None:
-    """Write simulated MaNGA MAPS files in the archive's directory layout."""
-    from skyhouse.surveys.manga import simulate as write
-
-    with progress_bar("simulating") as (update, _):
-        paths = write(folder, galaxies=galaxies, seed=seed, release=release, progress=update)
-    if as_json:
-        print_json({"files": [str(path) for path in paths]})
-    else:
-        print(f"{len(paths)} files under {folder}")
 
 
 @app.command()

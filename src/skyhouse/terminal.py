@@ -40,16 +40,18 @@ _ROWS = 1000
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[IngestProgress], None]]]:
+def progress_bar(
+    what: str, things: str = "files"
+) -> Iterator[tuple[Callable[[int, int], None], Callable[[IngestProgress], None]]]:
     """Show a bar on a terminal, nothing elsewhere; gives the two callbacks that feed it.
 
-    The first takes (done, total), the second the state of an ingest.
+    The first takes (done, total) of what are counted as `things`, the second the state of an ingest.
     """
     bar = Progress(
         TextColumn(f"{what} [bold]{{task.percentage:>3.0f}}%"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("files  {task.fields[more]}"),
+        TextColumn(f"{things}  {{task.fields[more]}}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),

@@ -218,3 +218,17 @@ def test_statements_that_write(lake_path: Path) -> None:
     assert len(json.loads(ask(lake_path, "vacuum", "--older-than-hours", "0", "--json").stdout)) >= 2
     assert ask(lake_path, "drop", "my.x").stdout == "my.x is gone\n"
     assert ask(lake_path, "drop", "my.x").returncode == 1
+
+
+def test_simulate_ztf(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    done = run("simulate", "ztf", "--objects", "20", "--lake", lake, "--json")
+    assert json.loads(done.stdout)["rows"] == 20
+    again = run("simulate", "ztf", "--objects", "20", "--lake", lake)
+    assert again.returncode == 1
+    assert "already there" in again.stderr
+    done = run("simulate", "ztf", "--objects", "30", "--lake", lake, "--replace")
+    assert done.stdout.startswith("30 objects in ztf.objects, ")
+    done = run("simulate", "ztf", "--objects", "30", "--files", tmp_path / "irsa")
+    assert done.stdout == f"1 files under {tmp_path / 'irsa'}\n"
+    assert len(list((tmp_path / "irsa").rglob("*.parquet"))) == 1

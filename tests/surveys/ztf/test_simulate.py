@@ -156,6 +156,8 @@ def test_what_cannot_be_simulated_is_refused(tmp_path):
     with skyhouse.open(tmp_path / "lake", workers=1, writable=("ztf",)) as lake:
         with pytest.raises(InputError, match="0 objects"):
             ztf.simulate(lake, 0)
+        with pytest.raises(InputError, match="seed"):
+            ztf.simulate(lake, 1, seed=-1)
         with pytest.raises(InputError, match="did you mean 'RRAB'"):
             ztf.simulate(lake, 1, classes={"RRABC": 1})
         with pytest.raises(InputError, match="all 0"):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skyhouse.errors import InputError, MissingPackage, UnknownColumn
+from skyhouse.errors import InputError, UnknownColumn
+from skyhouse.surveys.figures import new_figure, save_figure
 from skyhouse.surveys.manga.masks import masked_expression
 from skyhouse.surveys.manga.questions import HALPHA, HBETA, NII, OIII
 
@@ -65,7 +66,7 @@ def plot_map(
     image[y, x] = value
     east[y, x], north[y, x] = rows["ra_offset"].to_numpy(), rows["dec_offset"].to_numpy()
 
-    figure = _figure()
+    figure = new_figure()
     axes = figure.add_subplot()
     shown = np.isfinite(image)
     low, high = np.percentile(image[shown], [2, 98]) if shown.any() else (0.0, 1.0)
@@ -92,7 +93,7 @@ def plot_map(
     axes.set_ylabel("offset north [arcsec]")
     axes.set_title(plateifu)
     figure.colorbar(drawn, label=f"{found.name} [{found.unit}]" if found.unit else found.name)
-    _save(figure, path)
+    save_figure(figure, path)
     return figure
 
 
@@ -129,7 +130,7 @@ def plot_bpt(
     y = np.log10(flux[OIII][keep] / flux[HBETA][keep])
     kind = _classify(x, y)
 
-    figure = _figure()
+    figure = new_figure()
     axes = figure.add_subplot()
     for number, (name, colour) in enumerate(zip(_CLASSES, _COLOURS, strict=True)):
         here = kind == number
@@ -146,7 +147,7 @@ def plot_bpt(
     axes.set_ylabel(r"log([O III] 5008 / H$\beta$)")
     axes.set_title(plateifu)
     axes.legend(loc="lower left", fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
     return figure
 
 
@@ -172,20 +173,3 @@ def _check(rows: Any, plateifu: str) -> None:
         raise InputError(
             f"{plateifu} is there in {len(held)} daptypes ({', '.join(held)}): say which, daptype={held[0]!r}"
         )
-
-
-def _figure() -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackage("pictures need matplotlib: pip install 'skyhouse[plot]'") from error
-    return Figure(figsize=(6, 5), layout="constrained")
-
-
-def _save(figure: Figure, path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:  # no such folder; no such kind of picture
-        raise InputError(f"the picture cannot be written to {path}: {error}") from error

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 # Not lazily: `ztf.simulate` must be the function, whichever module was imported first.
 from skyhouse.surveys.ztf.detections import alert_id, alert_name, nest
+from skyhouse.surveys.ztf.plots import plot_curve
 from skyhouse.surveys.ztf.questions import well_observed
 from skyhouse.surveys.ztf.simulate import simulate
 from skyhouse.surveys.ztf.simulate_files import simulate_files
 from skyhouse.surveys.ztf.survey import ZTF
 
-__all__ = ["ZTF", "alert_id", "alert_name", "nest", "simulate", "simulate_files", "well_observed"]
+__all__ = ["ZTF", "alert_id", "alert_name", "nest", "plot_curve", "simulate", "simulate_files", "well_observed"]

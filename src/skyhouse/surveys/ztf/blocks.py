@@ -100,15 +100,20 @@ class Block:
         return pa.table(columns, schema=truth_definition().schema).sort_by("object_id")
 
 
-def blocks_of(objects: int) -> list[tuple[int, int]]:
-    """Return the blocks of the first so many objects: number, and how many of its objects. Raises InputError.
+def blocks_of(seed: int, objects: int) -> list[tuple[int, int]]:
+    """Return the blocks of the first so many objects (number, how many of its objects), field by field from the south.
 
-    >>> blocks_of(300)
+    Raises InputError for a number of objects below 1 and a seed below 0.
+
+    >>> blocks_of(1, 300)
     [(0, 256), (1, 44)]
     """
     if objects < 1:
         raise InputError(f"cannot simulate {objects} objects; give a number from 1")
-    return [(number, min(BLOCK, objects - number * BLOCK)) for number in range(-(-objects // BLOCK))]
+    if seed < 0:
+        raise InputError(f"a seed is a whole number from 0, not {seed}")
+    found = [(number, min(BLOCK, objects - number * BLOCK)) for number in range(-(-objects // BLOCK))]
+    return sorted(found, key=lambda each: (field_of(seed, each[0]).number, each))
 
 
 def field_of(seed: int, number: int) -> Field:

@@ -17,7 +17,7 @@ from skyhouse.errors import InputError, LakeError
 from skyhouse.lake.draft import Draft
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter, WrittenFile
-from skyhouse.surveys.ztf.blocks import block, blocks_of, field_of
+from skyhouse.surveys.ztf.blocks import block, blocks_of
 from skyhouse.surveys.ztf.population import shares
 from skyhouse.surveys.ztf.tables import objects_definition, truth_definition
 
@@ -61,10 +61,10 @@ def simulate(
     `classes` are weights of the classes of `population.SHARES`, those left out have none; without it half of the
     objects are constant. `engine` runs the tasks, "pool" (the default) or "spark". `progress(done, objects)` is called
     as tasks end. Either table appears when all of it is written; with `replace` they take the place of tables of these
-    names. Raises TableExists, InputError for a number of objects below 1, unknown classes,
+    names. Raises TableExists, InputError for a number of objects below 1, a seed below 0, unknown classes,
     and tables to be replaced that are not simulated, LakeError, TaskError.
     """
-    wanted = blocks_of(objects)
+    wanted = blocks_of(seed, objects)
     mix = shares(classes)
     lake.check_writable(schema)
     made_by = {"made_by": "simulate", "seed": str(seed)}
@@ -109,11 +109,10 @@ def _noted(definition: Definition, properties: Mapping[str, str]) -> Definition:
 def _tasks(
     seed: int, mix: tuple[float, ...], blocks: list[tuple[int, int]], tables: tuple[tuple[Definition, str], ...]
 ) -> Iterator[_Task]:
-    """Share the blocks out by their place on the sky, so that a file's rows lie together and about in order."""
-    ordered = sorted(blocks, key=lambda each: (field_of(seed, each[0]).number, each))
+    """Share the blocks out in their order, so that a file's rows lie together on the sky, and about in order."""
     size = min(_TASK_BLOCKS, -(-len(blocks) // 4))
-    for start in range(0, len(ordered), size):
-        yield _Task(seed, mix, tuple(ordered[start : start + size]), tables)
+    for start in range(0, len(blocks), size):
+        yield _Task(seed, mix, tuple(blocks[start : start + size]), tables)
 
 
 def _write(task: _Task) -> list[list[WrittenFile]]:

@@ -45,9 +45,8 @@ def simulate_files(
     InputError as `simulate` does.
     """
     mix = shares(classes)
-    ordered = sorted(blocks_of(objects), key=lambda each: field_of(seed, each[0]).number)
     paths, done = [], 0
-    for number, of_field in groupby(ordered, key=lambda each: field_of(seed, each[0]).number):
+    for number, of_field in groupby(blocks_of(seed, objects), key=lambda each: field_of(seed, each[0]).number):
         path = Path(folder) / f"field{number:06}" / f"ztf_{number:06}_simulated.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         made = [(block(seed, each, mix, count), each, count) for each, count in of_field]
