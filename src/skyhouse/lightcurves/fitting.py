@@ -1,0 +1,182 @@
+"""One object in all its bands, fitted at one frequency: the kernels that rank candidates."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from skyhouse.lightcurves.curves import Doubles, Offsets
+from skyhouse.lightcurves.harmonics import MOST, coefficients, factor, fold, most_orders, normal, predict
+
+__all__ = ["Curves", "best_order", "explained", "fit", "gather", "refined", "robust_score", "room"]
+
+_ROUNDS = 3  # of reweighting; more change no order
+_TAIL = 3.0  # degrees of freedom of Student's t: the tails of real residuals
+_LEAST_CHI2 = 0.1  # per point: no fit is believed to be closer than errors allow, even where these are overestimated
+_ROUNDING = 1e-6  # cycles
+_FARTHEST = 0.3  # of one over the baseline: how far one step of refinement goes
+
+
+class Curves(NamedTuple):
+    """The points of one object, band after band (band b: ``bounds[b]:bounds[b + 1]``), and room to work in."""
+
+    bounds: Offsets  # [bands + 1]
+    time: Doubles  # [points], days from the middle
+    weight: Doubles  # [points], of sum 1 in each band
+    value: Doubles  # [points], mag from the band's mean
+    chi2: Doubles  # [bands], about the mean
+    variance: Doubles  # [bands], the weighted mean of value^2
+    cosine: Doubles  # [MOST, points], of the frequency that was fitted last
+    sine: Doubles
+    matrix: Doubles  # [bands, terms, terms], its Cholesky factors
+    right: Doubles  # [bands, terms]
+    reached: Offsets  # [bands], up to which order they go
+    series: Doubles  # [terms]
+    model: Doubles  # [points]
+    slope: Doubles  # [points]
+    robust: Doubles  # [points]
+
+
+def room(bands: int, points: int) -> Curves:
+    """Return room for an object with up to so many points in all bands."""
+    terms = 2 * MOST + 1
+    return Curves(
+        np.zeros(bands + 1, np.int64),
+        *(np.zeros(points) for _ in range(3)),
+        *(np.zeros(bands) for _ in range(2)),
+        *(np.zeros((MOST, points)) for _ in range(2)),
+        np.zeros((bands, terms, terms)),
+        np.zeros((bands, terms)),
+        np.zeros(bands, np.int64),
+        np.zeros(terms),
+        *(np.zeros(points) for _ in range(3)),
+    )
+
+
+@njit(cache=True, nogil=True)
+def gather(
+    starts: Offsets,
+    stops: Offsets,
+    time: Doubles,
+    weight: Doubles,
+    residual: Doubles,
+    chi2: Doubles,
+    curves: Curves,
+) -> None:
+    """Bring the points of one object, from all over the arrays of `Centred`, together. Constant bands are left out."""
+    filled = 0
+    for band in range(len(starts)):
+        curves.variance[band] = 0.0
+        curves.chi2[band] = chi2[band]
+        if chi2[band] > 0:
+            for j in range(starts[band], stops[band]):
+                curves.time[filled], curves.weight[filled], curves.value[filled] = time[j], weight[j], residual[j]
+                curves.variance[band] += weight[j] * residual[j] * residual[j]
+                filled += 1
+        curves.bounds[band + 1] = filled
+
+
+@njit(cache=True, nogil=True)
+def fit(curves: Curves, frequency: float, baseline: float) -> None:
+    """Fit series of all orders that the points of each band allow, and no higher one than cycles were seen."""
+    cycles = max(int(frequency * baseline + _ROUNDING), 1)
+    points = curves.bounds[-1]
+    fold(curves.time[:points], frequency, curves.cosine, curves.sine)
+    for band in range(len(curves.chi2)):
+        start, stop = curves.bounds[band], curves.bounds[band + 1]
+        curves.reached[band] = 0
+        if stop > start:
+            orders = min(most_orders(stop - start), cycles)
+            matrix, right = curves.matrix[band], curves.right[band]
+            normal(curves.weight, curves.value, curves.cosine, curves.sine, start, stop, orders, matrix, right)
+            curves.reached[band] = factor(matrix, right, orders)
+
+
+@njit(cache=True, nogil=True)
+def explained(curves: Curves, band: int, order: int) -> float:
+    """Return the share of the band's chi-squared that the series of this order, or as far as it goes, takes away."""
+    found = 0.0
+    for i in range(2 * min(order, curves.reached[band]) + 1):
+        found += curves.right[band, i] ** 2
+    return float(min(found / curves.variance[band], 1.0))
+
+
+@njit(cache=True, nogil=True)
+def _score(curves: Curves, band: int, order: int) -> float:
+    """Return the BIC of the band's least-squares fit, its errors' scale taken from the residuals."""
+    points = curves.bounds[band + 1] - curves.bounds[band]
+    terms = 2 * min(order, curves.reached[band]) + 1
+    scale = max(curves.chi2[band] * (1 - explained(curves, band, order)) / points, _LEAST_CHI2)
+    return points * math.log(scale) + terms * math.log(points)
+
+
+@njit(cache=True, nogil=True)
+def best_order(curves: Curves) -> tuple[int, float]:
+    """Return the number of harmonics with the least BIC over all bands, and this."""
+    best, least = 1, np.inf
+    for order in range(1, max(curves.reached.max(), 1) + 1):
+        score = 0.0
+        for band in range(len(curves.chi2)):
+            if curves.bounds[band + 1] > curves.bounds[band]:
+                score += _score(curves, band, order)
+        if score < least:
+            best, least = order, score
+    return best, least
+
+
+@njit(cache=True, nogil=True)
+def refined(curves: Curves, frequency: float, order: int, baseline: float) -> float:
+    """Return the frequency after one Gauss-Newton step from the one that was fitted last."""
+    slope, series = 0.0, curves.series
+    curvature = 0.0
+    for band in range(len(curves.chi2)):
+        start, stop = curves.bounds[band], curves.bounds[band + 1]
+        own = min(order, curves.reached[band])
+        if stop > start and own > 0:
+            scale = max(curves.chi2[band] * (1 - explained(curves, band, own)) / (stop - start), _LEAST_CHI2)
+            precision = curves.chi2[band] / curves.variance[band] / scale
+            coefficients(curves.matrix[band], curves.right[band], own, series)
+            predict(curves.cosine, curves.sine, start, stop, own, series, curves.model)
+            series[0] = 0.0
+            for k in range(1, own + 1):  # the derivative by the phase
+                series[2 * k - 1], series[2 * k] = k * series[2 * k], -k * series[2 * k - 1]
+            predict(curves.cosine, curves.sine, start, stop, own, series, curves.slope)
+            for j in range(start, stop):
+                change = 2 * math.pi * curves.time[j] * curves.slope[j]
+                slope += precision * curves.weight[j] * change * (curves.value[j] - curves.model[j])
+                curvature += precision * curves.weight[j] * change * change
+    most = _FARTHEST / baseline
+    return frequency + (min(max(slope / curvature, -most), most) if curvature > 0 else 0.0)
+
+
+@njit(cache=True, nogil=True)
+def robust_score(curves: Curves, band: int, order: int) -> float:
+    """Return the BIC of a band's fit by Student's t at the frequency that was fitted last, which it overwrites."""
+    start, stop = curves.bounds[band], curves.bounds[band + 1]
+    points = stop - start
+    own = min(order, curves.reached[band])
+    matrix, right, series = curves.matrix[band], curves.right[band], curves.series
+    unit = curves.chi2[band] / curves.variance[band]  # makes weights 1 / magerr^2 again
+    scale = max(curves.chi2[band] * (1 - explained(curves, band, own)) / points, _LEAST_CHI2)
+    for _ in range(_ROUNDS):
+        coefficients(matrix, right, own, series)
+        predict(curves.cosine, curves.sine, start, stop, own, series, curves.model)
+        total = 0.0
+        for j in range(start, stop):
+            square = unit * curves.weight[j] * (curves.value[j] - curves.model[j]) ** 2
+            share = (_TAIL + 1) / (_TAIL + square / scale)
+            curves.robust[j] = curves.weight[j] * share
+            total += share * square
+        scale = max(total / points, _LEAST_CHI2)
+        normal(curves.robust, curves.value, curves.cosine, curves.sine, start, stop, max(own, 1), matrix, right)
+        own = min(own, factor(matrix, right, max(own, 1)))
+    coefficients(matrix, right, own, series)
+    predict(curves.cosine, curves.sine, start, stop, own, series, curves.model)
+    score = points * math.log(scale) + (2 * own + 1) * math.log(points)
+    for j in range(start, stop):
+        square = unit * curves.weight[j] * (curves.value[j] - curves.model[j]) ** 2
+        score += (_TAIL + 1) * math.log1p(square / scale / _TAIL)
+    return score
