@@ -15,8 +15,20 @@ if TYPE_CHECKING:
     from skyhouse.lightcurves.curves import Band
     from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES
     from skyhouse.lightcurves.lombscargle import lomb_scargle
+    from skyhouse.lightcurves.ranking import Ranked, rank
 
-__all__ = ["FEATURES", "PAIR_FEATURES", "Band", "Candidates", "Clean", "lomb_scargle", "merged", "search"]
+__all__ = [
+    "FEATURES",
+    "PAIR_FEATURES",
+    "Band",
+    "Candidates",
+    "Clean",
+    "Ranked",
+    "lomb_scargle",
+    "merged",
+    "rank",
+    "search",
+]
 
 _HOMES = {
     "Band": "skyhouse.lightcurves.curves",
@@ -24,8 +36,10 @@ _HOMES = {
     "Clean": "skyhouse.lightcurves.clean",
     "FEATURES": "skyhouse.lightcurves.features_list",
     "PAIR_FEATURES": "skyhouse.lightcurves.features_list",
+    "Ranked": "skyhouse.lightcurves.ranking",
     "lomb_scargle": "skyhouse.lightcurves.lombscargle",
     "merged": "skyhouse.lightcurves.clean",
+    "rank": "skyhouse.lightcurves.ranking",
     "search": "skyhouse.lightcurves.candidates",
 }
 

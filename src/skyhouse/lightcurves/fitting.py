@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skyhouse.lightcurves.centred import Centred
 from skyhouse.lightcurves.curves import Doubles, Offsets
 from skyhouse.lightcurves.harmonics import MOST, coefficients, factor, fold, most_orders, normal, predict
 
@@ -44,37 +45,36 @@ def room(bands: int, points: int) -> Curves:
     """Return room for an object with up to so many points in all bands."""
     terms = 2 * MOST + 1
     return Curves(
-        np.zeros(bands + 1, np.int64),
-        *(np.zeros(points) for _ in range(3)),
-        *(np.zeros(bands) for _ in range(2)),
-        *(np.zeros((MOST, points)) for _ in range(2)),
-        np.zeros((bands, terms, terms)),
-        np.zeros((bands, terms)),
-        np.zeros(bands, np.int64),
-        np.zeros(terms),
-        *(np.zeros(points) for _ in range(3)),
+        bounds=np.zeros(bands + 1, np.int64),
+        time=np.zeros(points),
+        weight=np.zeros(points),
+        value=np.zeros(points),
+        chi2=np.zeros(bands),
+        variance=np.zeros(bands),
+        cosine=np.zeros((MOST, points)),
+        sine=np.zeros((MOST, points)),
+        matrix=np.zeros((bands, terms, terms)),
+        right=np.zeros((bands, terms)),
+        reached=np.zeros(bands, np.int64),
+        series=np.zeros(terms),
+        model=np.zeros(points),
+        slope=np.zeros(points),
+        robust=np.zeros(points),
     )
 
 
 @njit(cache=True, nogil=True)
-def gather(
-    starts: Offsets,
-    stops: Offsets,
-    time: Doubles,
-    weight: Doubles,
-    residual: Doubles,
-    chi2: Doubles,
-    curves: Curves,
-) -> None:
-    """Bring the points of one object, from all over the arrays of `Centred`, together. Constant bands are left out."""
+def gather(points: Centred, i: int, curves: Curves) -> None:
+    """Bring the points of object i together. Constant bands are left out."""
     filled = 0
-    for band in range(len(starts)):
+    for band in range(len(curves.chi2)):
         curves.variance[band] = 0.0
-        curves.chi2[band] = chi2[band]
-        if chi2[band] > 0:
-            for j in range(starts[band], stops[band]):
-                curves.time[filled], curves.weight[filled], curves.value[filled] = time[j], weight[j], residual[j]
-                curves.variance[band] += weight[j] * residual[j] * residual[j]
+        curves.chi2[band] = points.chi2[band, i]
+        if curves.chi2[band] > 0:
+            for j in range(points.starts[band, i], points.stops[band, i]):
+                weight, value = points.weight[j], points.residual[j]
+                curves.time[filled], curves.weight[filled], curves.value[filled] = points.time[j], weight, value
+                curves.variance[band] += weight * value * value
                 filled += 1
         curves.bounds[band + 1] = filled
 
@@ -110,7 +110,7 @@ def _score(curves: Curves, band: int, order: int) -> float:
     points = curves.bounds[band + 1] - curves.bounds[band]
     terms = 2 * min(order, curves.reached[band]) + 1
     scale = max(curves.chi2[band] * (1 - explained(curves, band, order)) / points, _LEAST_CHI2)
-    return points * math.log(scale) + terms * math.log(points)
+    return float(points * math.log(scale) + terms * math.log(points))
 
 
 @njit(cache=True, nogil=True)
@@ -149,7 +149,8 @@ def refined(curves: Curves, frequency: float, order: int, baseline: float) -> fl
                 slope += precision * curves.weight[j] * change * (curves.value[j] - curves.model[j])
                 curvature += precision * curves.weight[j] * change * change
     most = _FARTHEST / baseline
-    return frequency + (min(max(slope / curvature, -most), most) if curvature > 0 else 0.0)
+    step = min(max(slope / curvature, -most), most) if curvature > 0 else 0.0
+    return float(frequency + step)
 
 
 @njit(cache=True, nogil=True)
@@ -179,4 +180,4 @@ def robust_score(curves: Curves, band: int, order: int) -> float:
     for j in range(start, stop):
         square = unit * curves.weight[j] * (curves.value[j] - curves.model[j]) ** 2
         score += (_TAIL + 1) * math.log1p(square / scale / _TAIL)
-    return score
+    return float(score)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from numba import njit
 
 from skyhouse.errors import InputError
 from skyhouse.lightcurves.candidates import FEWEST, Candidates
-from skyhouse.lightcurves.centred import Centred
+from skyhouse.lightcurves.centred import Centred, centred
 from skyhouse.lightcurves.curves import Band, Doubles, Offsets
 from skyhouse.lightcurves.fitting import Curves, best_order, explained, fit, gather, refined, robust_score, room
 
@@ -22,11 +21,11 @@ _PARENTS = 3  # candidates whose partners are tried too
 _PARTNERS = 6
 _SIDEREAL = 1.00273791  # 1/d
 _HALF = 10.0  # by how much BIC, in each band, half a frequency must be better than it: "very strong" evidence
+_ROUNDING = 1e-9
 _APART = 0.5  # of one over the baseline: closer frequencies are one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranked:
+class Ranked(NamedTuple):
     """The best `top` frequencies of n objects, the best first; NaN, or 0, behind the last.
 
     `frequency` (float64[n, top], 1/d); `power` (float64[n, top]), the share of chi-squared, over all bands, that the
@@ -38,20 +37,6 @@ class Ranked:
     (int64[n]) that took part, and `spread` (float64[n], days^2), the weighted variance of the times in a band,
     averaged over the bands.
     """
-
-    frequency: Doubles
-    power: Doubles
-    bic: Doubles
-    agreement: Doubles
-    order: Offsets
-    parameters: Offsets
-    points: Offsets
-    bands: Offsets
-    spread: Doubles
-
-
-class _Outcome(NamedTuple):
-    """What a compiled kernel fills in."""
 
     frequency: Doubles
     power: Doubles
@@ -99,15 +84,21 @@ def rank(
 
     Raises InputError where the candidates are of other objects.
     """
-    points = Centred.of(bands, FEWEST)
+    points = centred(bands, FEWEST)
     objects = len(points.baseline)
     if objects != len(candidates.frequency):
         raise InputError(f"there are light curves of {objects} objects, and candidates of {len(candidates.frequency)}")
-    outcome = _Outcome(
-        *(np.full((objects, top), np.nan) for _ in range(4)),
-        *(np.zeros((objects, top), np.int64) for _ in range(2)),
-        *(np.zeros(objects, np.int64) for _ in range(2)),
-        np.full(objects, np.nan),
+    shape = (objects, top)
+    outcome = Ranked(
+        frequency=np.full(shape, np.nan),
+        power=np.full(shape, np.nan),
+        bic=np.full(shape, np.nan),
+        agreement=np.full(shape, np.nan),
+        order=np.zeros(shape, np.int64),
+        parameters=np.zeros(shape, np.int64),
+        points=np.zeros(objects, np.int64),
+        bands=np.zeros(objects, np.int64),
+        spread=np.full(objects, np.nan),
     )
     most = int((points.stops - points.starts).sum(axis=0).max(initial=0))
     curves = room(len(bands), most)
@@ -115,56 +106,36 @@ def rank(
     field = _Field(
         np.zeros(fitted), np.zeros(fitted, np.int64), np.zeros(fitted), np.zeros((max(_FINALISTS, top), len(bands)))
     )
-    least = np.full(objects, minimum_frequency) if minimum_frequency is not None else 1 / points.baseline
-    _rank(
-        points.starts,
-        points.stops,
-        points.time,
-        points.weight,
-        points.residual,
-        points.chi2,
-        points.baseline,
-        candidates.frequency,
-        candidates.count,
-        least,
-        maximum_frequency,
-        curves,
-        field,
-        outcome,
-    )
-    return Ranked(*outcome)
+    limits = (np.nan if minimum_frequency is None else minimum_frequency, maximum_frequency)
+    _rank(points, candidates.frequency, candidates.count, limits, curves, field, outcome)
+    return outcome
 
 
 @njit(cache=True, nogil=True)
 def _rank(
-    starts: Offsets,
-    stops: Offsets,
-    time: Doubles,
-    weight: Doubles,
-    residual: Doubles,
-    chi2: Doubles,
-    baseline: Doubles,
+    points: Centred,
     candidates: Doubles,
     count: Offsets,
-    least: Doubles,
-    most: float,
+    limits: tuple[float, float],
     curves: Curves,
     field: _Field,
-    outcome: _Outcome,
+    outcome: Ranked,
 ) -> None:
-    for i in range(len(baseline)):
-        gather(starts[:, i], stops[:, i], time, weight, residual, chi2[:, i], curves)
+    for i in range(len(count)):
+        gather(points, i, curves)
         if curves.bounds[-1] > 0 and count[i] > 0:
             _describe(curves, i, outcome)
+            baseline = points.baseline[i]
+            least = 1 / baseline if np.isnan(limits[0]) else limits[0]
             fitted = 0
             for c in range(count[i]):
-                fitted = _enter(curves, candidates[i, c], baseline[i], least[i], most, field, fitted)
-            fitted = _enter_partners(curves, baseline[i], least[i], most, field, fitted)
-            _decide(curves, baseline[i], field, fitted, i, outcome)
+                fitted = _enter(curves, candidates[i, c], baseline, (least, limits[1]), field, fitted)
+            fitted = _enter_partners(curves, baseline, (least, limits[1]), field, fitted)
+            _decide(curves, baseline, field, fitted, i, outcome)
 
 
 @njit(cache=True, nogil=True)
-def _describe(curves: Curves, i: int, outcome: _Outcome) -> None:
+def _describe(curves: Curves, i: int, outcome: Ranked) -> None:
     """Fill in what the significance needs to know about the points."""
     bands, spread = 0, 0.0
     for band in range(len(curves.chi2)):
@@ -180,10 +151,10 @@ def _describe(curves: Curves, i: int, outcome: _Outcome) -> None:
 
 @njit(cache=True, nogil=True)
 def _enter(
-    curves: Curves, frequency: float, baseline: float, least: float, most: float, field: _Field, fitted: int
+    curves: Curves, frequency: float, baseline: float, limits: tuple[float, float], field: _Field, fitted: int
 ) -> int:
     """Refine a frequency, fit it and add it to the field, unless it is out of range or there; return how many are."""
-    if not least * (1 - 1e-9) <= frequency <= most * (1 + 1e-9):
+    if not limits[0] * (1 - _ROUNDING) <= frequency <= limits[1] * (1 + _ROUNDING):
         return fitted
     for other in range(fitted):
         if abs(field.frequency[other] - frequency) < _APART / baseline:
@@ -198,17 +169,17 @@ def _enter(
 
 
 @njit(cache=True, nogil=True)
-def _enter_partners(curves: Curves, baseline: float, least: float, most: float, field: _Field, fitted: int) -> int:
+def _enter_partners(curves: Curves, baseline: float, limits: tuple[float, float], field: _Field, fitted: int) -> int:
     """Enter half and twice the frequencies of the best, and their aliases by a day."""
     best = field.frequency[np.argsort(field.score[:fitted])[:_PARENTS]]
     for f in best:
         for partner in (f / 2, 2 * f, f + _SIDEREAL, abs(f - _SIDEREAL), f + 1, abs(f - 1)):
-            fitted = _enter(curves, partner, baseline, least, most, field, fitted)
+            fitted = _enter(curves, partner, baseline, limits, field, fitted)
     return fitted
 
 
 @njit(cache=True, nogil=True)
-def _decide(curves: Curves, baseline: float, field: _Field, fitted: int, i: int, outcome: _Outcome) -> None:
+def _decide(curves: Curves, baseline: float, field: _Field, fitted: int, i: int, outcome: Ranked) -> None:
     """Fit the finalists robustly, and fill in the best."""
     finalists = np.argsort(field.score[:fitted])[: len(field.own)]
     score, power = np.zeros(len(finalists)), np.zeros(len(finalists))
