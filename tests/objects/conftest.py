@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,20 @@ def ztf(tmp_path: Path) -> Iterator[Curves]:
     made.add(0, 100, 200)
     with made.lake:
         yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Curves]:
+    """A lake whose table has no file."""
+    made = Curves(tmp_path / "empty")
+    with made.lake:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def make_curves() -> Callable[[int, int], pa.Table]:
+    """Return what makes light curves: n from a number on."""
+    return curves
 
 
 @pytest.fixture

@@ -118,17 +118,25 @@ def _source(item: exp.Expr, selects: Sequence[exp.Select]) -> str | None:
 def _computed(resolved: Resolved, sources: Sequence[str | None]) -> tuple[Statement, tuple[str, ...]]:
     """Return the statement for what is not in the table as it is, with the rows' numbers, and the columns it reads."""
     copy = resolved.copy()
-    outermost, *inner = selects = _selects(copy.tree)
-    items = [item for item, source in zip(outermost.expressions, sources, strict=True) if source is None]
+    selects = _selects(copy.tree)
+    items = [item for item, source in zip(selects[0].expressions, sources, strict=True) if source is None]
     columns = [column for column, source in zip(copy.columns, sources, strict=True) if source is None]
-    outermost.set("expressions", items)
+    selects[0].set("expressions", items)
+    names = _named(selects[0])
+    for select in selects[1:]:
+        if not any(isinstance(item, exp.Star) for item in select.expressions):
+            select.set("expressions", [item for item in select.expressions if item.alias_or_name in names])
+            names = _named(select)
     for select in selects:
         if not any(isinstance(item, exp.Star) for item in select.expressions):
             alias = exp.to_identifier(select.args["from_"].this.alias_or_name, quoted=True)
             number = with_kind(exp.Column(this=exp.to_identifier(ROW, quoted=True), table=alias), "int64")
             select.append("expressions", exp.alias_(number, ROW, quoted=True))
-    scan = resolved.scans[0]
-    names = {column.name for column in outermost.find_all(exp.Column)}
-    read = scan.columns if inner else tuple(name for name in scan.columns if name in names)
     statement = lower_resolved(replace(copy, columns=(*columns, Column(ROW, "int64"))), "duckdb")
-    return statement, read
+    return statement, tuple(name for name in resolved.scans[0].columns if name in names)
+
+
+def _named(select: exp.Select) -> set[str]:
+    """Return the columns that a SELECT names of what stands in its FROM."""
+    source = select.args["from_"]
+    return {column.name for column in select.find_all(exp.Column) if column.find_ancestor(exp.From) is not source}

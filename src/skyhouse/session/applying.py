@@ -50,7 +50,6 @@ class Applying:
         self._registry = registry
         self._context = context
         self._writes = writes
-        self._statistics = LakeStatistics(context.tables.file, Footers(), seconds=float("inf"))
         self._runs: list[Run] = []
 
     def apply(
@@ -144,14 +143,16 @@ class Applying:
     ) -> tuple[Input, list[Unit], Callable[[], None] | None]:
         """Return how the query's rows are read, from which units, and what is to be called when all are done."""
         resolved, root = self._context.resolved(query.tree), self._registry.root
+        # Footers are read anew: files of others change in place.
+        statistics = LakeStatistics(self._context.tables.file, Footers(), seconds=float("inf"))
         found = row_wise(resolved)
         if found is not None:
             timed, columns = bool(found.scan.relation.attached), found.scan.columns
-            units = units_of(found.part, columns, found.conditions, self._statistics, root, timed=timed)
+            units = units_of(found.part, columns, found.conditions, statistics, root, timed=timed)
             ask = None if found.statement is None else RowQuery(found.statement, (*found.read, ROW))
             return _pruned(found, ask, function), units, None
         versions = " ".join(f"{scan.relation.name}@{scan.relation.version}" for scan in resolved.scans)
-        rows = staged(query, versions, root, self._statistics, held)
+        rows = staged(query, versions, root, statistics, held)
         names = tuple(column.name for column in rows.columns)
         return Input(names, rows.columns, names), list(rows.units), rows.clear
 
