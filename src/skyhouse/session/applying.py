@@ -72,7 +72,7 @@ class Applying:
             )
         query, key = self._asked(function, given, key)
         definition = _definition(self._writes.name_for(into), function, query, key)
-        limit = Limit(limit_of(max_failures))
+        limit, runner = Limit(limit_of(max_failures)), self._context.runner(engine)
         tables = self._made(definition, replace=replace), self._made(_failures(definition), replace=replace)
         held = sources(tables[0])
         source, units, ended = self._input(_narrowed(query, function, key), function, held)
@@ -88,7 +88,6 @@ class Applying:
             timeout,
         )
         spool = self._registry.root / _RUNS / uuid.uuid4().hex
-        runner = self._context.runner(engine)
         run = Run(work, Plan.of(units, held), tables, spool, runner, progress=progress, ended=ended)
         self._runs = [*(one for one in self._runs if one.status == "running"), run]
         return run.start()
