@@ -5,7 +5,6 @@ A statement's tables are temporary views of its cursor, so that statements runni
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import os
 import re
@@ -18,32 +17,17 @@ from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from skyhouse.columns import Column, field_types, item_type
+from skyhouse.columns import Column
 from skyhouse.engine.base import Job
+from skyhouse.engine.duck.functions import make_function, raised, renamed
+from skyhouse.engine.duck.types import quoted, sql_type
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
-from skyhouse.query.registered import Call
 from skyhouse.query.relation import Part, Scan, Statement
 from skyhouse.settings import Settings
 
 __all__ = ["DuckEngine", "RowQuery", "view_sql"]
-
-_TYPES = {
-    "bool": "BOOLEAN",
-    "int8": "TINYINT",
-    "uint8": "UTINYINT",
-    "int16": "SMALLINT",
-    "int32": "INTEGER",
-    "int64": "BIGINT",
-    "float32": "FLOAT",
-    "float64": "DOUBLE",
-    "string": "VARCHAR",
-    "binary": "BLOB",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-}
 
 # Rows keep the order of the files, so that a LIMIT without ORDER BY gives the same rows every time. Footers are read
 # once. Names in SQL never reach Python variables, and no extension is fetched or loaded behind the user's back.
@@ -61,10 +45,6 @@ _COUNTING = "SET enable_progress_bar = true; SET enable_progress_bar_print = fal
 
 # DuckDB quotes the SQL that it was given, which is not what the user wrote.
 _GONE = re.compile("No files found that match the pattern|No such file or directory")
-# What a user's function raised comes as text only.
-_RAISED = re.compile(r"executing the UDF: EngineError: (.*)", re.DOTALL)
-# Texts, and the names of users' functions in a statement.
-_CALLED = re.compile(r"""'(?:[^']|'')*'|"([A-Z0-9_]+#\d+)"(?=\()""")
 _LOWERED = re.compile(r"\s*\n+LINE \d+:.*", re.DOTALL)
 
 
@@ -100,7 +80,7 @@ class DuckEngine:
 
         def start() -> pa.RecordBatchReader:
             cursor.execute(_COUNTING)
-            return self._relation(cursor, statement, names).to_arrow_reader(batch_rows)
+            return self._relation(cursor, statement, names, running).to_arrow_reader(batch_rows)
 
         def rows() -> Iterator[pa.RecordBatch]:
             while (batch := running.do(lambda: next(reader, None))) is not None:
@@ -162,13 +142,17 @@ class DuckEngine:
         return {call.name: f"{call.name}@{next(self._numbers)}" for call in statement.calls}
 
     def _relation(
-        self, cursor: duckdb.DuckDBPyConnection, statement: Statement, names: Mapping[str, str]
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        statement: Statement,
+        names: Mapping[str, str],
+        job: Job | None = None,
     ) -> duckdb.DuckDBPyRelation:
         for scan in statement.scans:
             cursor.execute(view_sql(scan))
         for call in statement.calls:
-            _make_function(cursor, call, names[call.name])
-        return cursor.sql(_CALLED.sub(lambda one: _quoted(names[one[1]]) if one[1] in names else one[0], statement.sql))
+            make_function(cursor, call, names[call.name], job)
+        return cursor.sql(renamed(statement.sql, names))
 
     def _cursor(self, statement: Statement) -> duckdb.DuckDBPyConnection:
         files = (file for scan in statement.scans for part in scan.parts for file in part.files)
@@ -205,8 +189,8 @@ class DuckEngine:
     def _translated(self, error: Exception) -> EngineError:
         # A stream's errors come through Arrow's C interface as OSError, with DuckDB's own words.
         text = _LOWERED.sub("", str(error))
-        if (raised := _raised(text)) is not None:
-            return raised
+        if (of_function := raised(text)) is not None:
+            return of_function
         text = text.replace("Could not convert string '?", "Could not convert string '")  # only makes a text no number
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
             limit = self.settings.memory_limit or "80% of the machine's memory"
@@ -244,45 +228,14 @@ class RowQuery:
                 self._database = duckdb.connect(":memory:", config={"threads": 1})
                 self._database.execute(_SETUP)
                 for call in self._calls:
-                    _make_function(self._database, call, call.name)
+                    make_function(self._database, call, call.name)
             self._database.register(self._name, batch.select(self._columns))
             found = self._database.sql(self._sql).to_arrow_table().combine_chunks()
             self._database.unregister(self._name)
         except duckdb.Error as error:
-            raise _raised(str(error)) or EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
+            raise raised(str(error)) or EngineError(f"DuckDB: {_LOWERED.sub('', str(error))}") from error
         batches = found.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=found.schema)
-
-
-def _make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str) -> None:
-    """Make a user's function one of the database's. The cursor keeps it alive: none but its statements may call it."""
-
-    def function(*columns: pa.ChunkedArray) -> pa.Array:
-        return call.function.work(call.rows([_whole(column) for column in columns]))
-
-    # DuckDB counts the parameters, and takes *columns for one.
-    places = range(len(call.arguments))
-    parameters = [inspect.Parameter(f"_{place}", inspect.Parameter.POSITIONAL_ONLY) for place in places]
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    cursor.create_function(
-        name,
-        function,
-        [_type(argument.type) for argument in call.arguments],
-        _type(call.function.result),
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
-        side_effects=not call.function.deterministic,
-    )
-
-
-def _raised(text: str) -> EngineError | None:
-    """Return what a user's function has raised, where that is what DuckDB tells."""
-    found = _RAISED.search(text)
-    return None if found is None else EngineError(found[1])
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _share(cursor: duckdb.DuckDBPyConnection) -> tuple[float | None, str]:
@@ -300,16 +253,16 @@ def view_sql(scan: Scan) -> str:
     wanted = [held[name] for name in scan.columns] or [first.columns[0]]
     origin = {name: number for number in reversed(range(len(scan.parts))) for name in scan.parts[number].names}
     selected = ", ".join(_selected(f"p{origin[c.name]}", c, scan.parts[origin[c.name]].foreign) for c in wanted)
-    key = ", ".join(_quoted(name) for name in scan.relation.join_key)
+    key = ", ".join(quoted(name) for name in scan.relation.join_key)
     source = f"{_source(first)} AS p0"
     for number, part in enumerate(others, 1):
         source += f" LEFT JOIN {_source(part)} AS p{number} USING ({key})"
-    return f"CREATE TEMP VIEW {_quoted(scan.name)} AS SELECT {selected} FROM {source}"
+    return f"CREATE TEMP VIEW {quoted(scan.name)} AS SELECT {selected} FROM {source}"
 
 
 def _selected(source: str, column: Column, foreign: bool) -> str:
     """Return a column of the view; of foreign files a float in an expression whose extremes DuckDB does not know."""
-    name = _quoted(column.name)
+    name = quoted(column.name)
     if foreign and column.type in ("float32", "float64"):
         return f"if({source}.{name} IS NULL, NULL, {source}.{name}) AS {name}"
     return f"{source}.{name}"
@@ -320,7 +273,7 @@ def _source(part: Part) -> str:
         paths = ", ".join("'" + _exact(path).replace("'", "''") + "'" for path in part.files)
         ragged = ", union_by_name = true" if part.ragged else ""
         return f"read_parquet([{paths}], hive_partitioning = false{ragged})"
-    nothing = ", ".join(f"CAST(NULL AS {_type(c.type)}) AS {_quoted(c.name)}" for c in part.columns)
+    nothing = ", ".join(f"CAST(NULL AS {sql_type(c.type)}) AS {quoted(c.name)}" for c in part.columns)
     return f"(SELECT {nothing} WHERE false)"
 
 
@@ -336,15 +289,3 @@ def _folder(path: str) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-def _type(name: str) -> str:
-    if (item := item_type(name)) is not None:
-        return f"{_type(item)}[]"
-    if (fields := field_types(name)) is not None:
-        return f"STRUCT({', '.join(f'{_quoted(field)} {_type(kind)}' for field, kind in fields)})"
-    return _TYPES[name]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
