@@ -14,23 +14,38 @@ if TYPE_CHECKING:
     from skyhouse.lightcurves.clean import Clean, merged
     from skyhouse.lightcurves.curves import Band
     from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES
+    from skyhouse.lightcurves.folded import FOLDED_FEATURES, folded_features
     from skyhouse.lightcurves.lombscargle import lomb_scargle
+    from skyhouse.lightcurves.period import periods
     from skyhouse.lightcurves.ranking import Ranked, rank
+    from skyhouse.lightcurves.significance import ALIASES, aliases, false_alarm_probability
 
 __all__ = [
+    "ALIASES",
     "FEATURES",
+    "FOLDED_FEATURES",
     "PAIR_FEATURES",
     "Band",
     "Candidates",
     "Clean",
     "Ranked",
+    "aliases",
+    "false_alarm_probability",
+    "folded_features",
     "lomb_scargle",
     "merged",
+    "periods",
     "rank",
     "search",
 ]
 
 _HOMES = {
+    "ALIASES": "skyhouse.lightcurves.significance",
+    "FOLDED_FEATURES": "skyhouse.lightcurves.folded",
+    "aliases": "skyhouse.lightcurves.significance",
+    "false_alarm_probability": "skyhouse.lightcurves.significance",
+    "folded_features": "skyhouse.lightcurves.folded",
+    "periods": "skyhouse.lightcurves.period",
     "Band": "skyhouse.lightcurves.curves",
     "Candidates": "skyhouse.lightcurves.candidates",
     "Clean": "skyhouse.lightcurves.clean",
