@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ import pytest
 from skyhouse.columns import Column, arrow_schema
 from skyhouse.engine.base import Job, Outcome, Progress, SqlEngine, TaskRunner
 from skyhouse.errors import EngineError, OutOfTime, TaskError, UnknownTable
+from skyhouse.query.registered import Call, Registered
 from skyhouse.query.relation import Part, Relation, Scan, Statement
 
 # A test's name says what it shows.
@@ -230,6 +231,29 @@ class EngineContract:
             found = list(threads.map(lambda n: self.ask(engine, sql, relations[n % 4]).to_pylist(), range(12)))
         assert found == [[{"a": n % 4, "b": n % 4, "n": 1000}] for n in range(12)]
 
+    def test_users_functions_are_called_with_batches(self, engine: SqlEngine, tmp_path: Path) -> None:
+        rows = pa.table({"i": [1, None, 3], "s": ["\u00e9", "", None], "x": [[1.5], [], None]})
+        relation = shelve(tmp_path, "t.called", rows)
+        returns = (Column("n", "int64"), Column("text", "string"), Column("x", "list<float64>"))
+        call = Call("SHOWN#1", Registered("shown", returns, Shown()), relation.columns)
+        sql = f"SELECT {self.quoted('SHOWN#1')}(i, s, x) AS v FROM {self.quoted('t.called')} ORDER BY i NULLS LAST"
+        found = engine.batches(replace(self.statement(engine, sql, relation), calls=(call,))).read_all()
+        assert found["v"].to_pylist() == [
+            {"n": 2, "text": "1, '\u00e9', [1.5]", "x": [1.5]},
+            {"n": 6, "text": "3, None, None", "x": None},
+            {"n": None, "text": "None, '', []", "x": []},
+        ]
+
+    def test_what_a_users_function_raises_is_told_as_it_is(self, engine: SqlEngine, tmp_path: Path) -> None:
+        relation = shelve(tmp_path, "t.raising", pa.table({"i": range(10_000)}))
+        call = Call("SHOWN#1", Registered("shown", (Column("n", "int64"),), Shown(refused=7)), relation.columns)
+        sql = f"SELECT sum({self.quoted('SHOWN#1')}(i)) AS n FROM {self.quoted('t.raising')}"
+        statement = replace(self.statement(engine, sql, relation), calls=(call,))
+        with pytest.raises(EngineError, match=r"^shown\(\) raised 7, \u00e9$"):
+            engine.batches(statement).read_all()
+        other = replace(call, function=replace(call.function, work=Shown()))
+        assert engine.batches(replace(statement, calls=(other,))).read_all().to_pylist() == [{"n": 99_990_000}]
+
     def never(self, engine: SqlEngine, tmp_path: Path) -> Statement:
         """Return a statement that takes hours."""
         relation = shelve(tmp_path, "t.slow", pa.table({"i": range(100_000)}))
@@ -309,6 +333,23 @@ def shelve(folder: Path, name: str, rows: pa.Table) -> Relation:
     pq.write_table(rows, path, row_group_size=4096, write_statistics=bounded)
     columns = tuple(Column(f.name, _names(f.type)) for f in rows.schema)
     return Relation(name, (Part(columns, (str(path),)),), rows=rows.num_rows)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A user's function as engines are given one: it doubles its first argument, and shows all of them."""
+
+    refused: int | None = None
+
+    def __call__(self, rows: pa.RecordBatch) -> pa.Array:
+        """Return a value for each row, a struct where there are several arguments."""
+        if self.refused in rows.column(0).to_pylist() and self.refused is not None:
+            raise EngineError(f"shown() raised {self.refused}, \u00e9")
+        doubled = pc.multiply(rows.column(0), 2)
+        if rows.num_columns == 1:
+            return doubled
+        texts = [", ".join(map(repr, row.values())) for row in rows.to_pylist()]
+        return pa.StructArray.from_arrays([doubled, pa.array(texts), rows.column(2)], names=["n", "text", "x"])
 
 
 class Shelf:

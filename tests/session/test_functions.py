@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -425,3 +426,26 @@ def test_what_calls_take_is_learned_and_told(tmp_path):
     with skyhouse.open(tmp_path / "lake") as lake:
         lake.register(slow, "other")
         assert lake.explain("SELECT other(n) AS n FROM t.numbers").costs["other"].known
+
+
+def test_a_process_ends_well_after_a_function_was_stopped(tmp_path):
+    script = """
+import sys, time, skyhouse
+from skyhouse import Column
+from skyhouse.errors import OutOfTime
+
+@skyhouse.function(returns=[Column("n", "int64")])
+def slow(obj):
+    time.sleep(0.01)
+
+lake = skyhouse.open(sys.argv[1], threads=2)
+lake.register(slow)
+try:
+    lake.sql("SELECT sum(slow(n)) AS n FROM range(10000) AS r(n)").run("duckdb", time_limit=0.2)
+except OutOfTime:
+    print(lake.sql("SELECT 1 AS one").to_arrow().to_pylist())
+lake.close()
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "lake")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[{'one': 1}]\n", "")

@@ -114,7 +114,9 @@ class Job:
                 self._thread.shutdown(wait=False)
             if self.stopped and self._stop and self._doing and not self._doing.done():
                 left = (self._stop, self._doing)
-                threading.Thread(target=_chase, args=left, name="skyhouse-stop", daemon=True).start()
+                # No daemon, as the job's own thread is none: one of the two lets go of the engine's statement at last,
+                # which must not happen while Python goes down.
+                threading.Thread(target=_chase, args=left, name="skyhouse-stop").start()
             self._stop = self._measure = self._thread = self._timer = self._doing = None
 
     def renew(self) -> None:

@@ -14,7 +14,7 @@ _LOST = re.compile(
     r"|stopped SparkContext"
 )
 # What a user's function raised, at the end of a worker's traceback.
-_RAISED = re.compile(r"^skyhouse\.errors\.EngineError: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_RAISED = re.compile(r"^skyhouse\.errors\.EngineError: (.*?)(?:\n\n|\s+SQLSTATE: \w+|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def translated(error: BaseException) -> EngineError:
