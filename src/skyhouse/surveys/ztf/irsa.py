@@ -17,14 +17,14 @@ import pyarrow as pa
 
 from skyhouse.errors import InputError
 from skyhouse.lightcurves.curves import Band
-from skyhouse.surveys.ztf.nested import band_of, fields_of, flagged, sorted_curves
+from skyhouse.surveys.ztf.nested import band_of, fields_of, flagged, merged
 from skyhouse.surveys.ztf.positions import grouped, mean_places
 from skyhouse.surveys.ztf.tables import BANDS, objects_table
 
-__all__ = ["COLUMNS", "convert", "curves_column"]
+__all__ = ["COLUMNS", "PARTS", "convert", "curves_column"]
 
 COLUMNS: Final = ("objectid", "filterid", "objra", "objdec")
-_PARTS: Final = {"mjd": "hmjd", "mag": "mag", "magerr": "magerr", "catflags": "catflags"}
+PARTS: Final = {"mjd": "hmjd", "mag": "mag", "magerr": "magerr", "catflags": "catflags"}
 
 
 def curves_column(schema: pa.Schema) -> list[str] | None:
@@ -38,7 +38,7 @@ def curves_column(schema: pa.Schema) -> list[str] | None:
             return [field.name]
     lists = {field.name.lower(): field.name for field in schema if not pa.types.is_primitive(field.type)}
     if {"hmjd", "mag", "magerr"} <= lists.keys():
-        return [lists[part] for part in _PARTS.values() if part in lists]
+        return [lists[part] for part in PARTS.values() if part in lists]
     return None
 
 
@@ -67,11 +67,11 @@ def convert(rows: pa.Table, curves: list[str], radius_arcsec: float = 1.0) -> pa
     # Objects in the order of their smallest ids.
     first, group = _renumbered(group)
     middle = mean_places(ra, dec, group, len(first))
-    band = _band(rows.take(order), curves)
+    band = _band(rows, curves)
     found = {}
     for number, name in enumerate(BANDS, start=1):
         here = filters == number
-        found[name] = sorted_curves(_chosen(band, here), group[here], len(first))
+        found[name] = merged(band, order[here], group[here], len(first))
     return objects_table(ids[first], *middle, found)
 
 
@@ -100,14 +100,5 @@ def _band(rows: pa.Table, curves: list[str]) -> Band:
     fields = fields_of(rows[curves[0]].type)
     if missing := [part for part in ("mag", "magerr") if part not in fields]:
         raise InputError(f"{curves[0]} has no field {missing[0]!r}; it has {', '.join(fields.values())}")
-    names = {part: fields[field] for part, field in _PARTS.items() if field in fields}
+    names = {part: fields[field] for part, field in PARTS.items() if field in fields}
     return band_of(rows[curves[0]], names)
-
-
-def _chosen(band: Band, here: Any) -> Band:
-    """Return some of the curves."""
-    counts = band.counts
-    keep = np.repeat(here, counts)
-    offsets = np.concatenate(([0], np.cumsum(counts[here])))
-    assert band.catflags is not None
-    return Band(offsets, band.mjd[keep], band.mag[keep], band.magerr[keep], band.catflags[keep])

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skyhouse.errors import InputError
 from skyhouse.lightcurves.curves import Band
 from skyhouse.surveys.ztf.tables import curve
 
-__all__ = ["band_of", "fields_of", "gathered", "sorted_curves"]
+__all__ = ["band_of", "fields_of", "flagged", "gathered", "merged"]
 
 
 def fields_of(kind: pa.DataType) -> dict[str, str]:
@@ -53,35 +54,26 @@ def flagged(band: Band) -> Band:
 
 def gathered(bands: Mapping[str, Band]) -> dict[str, pa.StructArray]:
     """Return curves as columns of the nested table, each in the order of time."""
-    return {name: sorted_curves(band, np.arange(len(band)), len(band)) for name, band in bands.items()}
+    return {name: merged(band, np.arange(len(band)), np.arange(len(band)), len(band)) for name, band in bands.items()}
 
 
-def sorted_curves(band: Band, owner: Any, objects: int) -> pa.StructArray:
-    """Return the curves of objects by time: curve n of the band belongs to object ``owner[n]``, below `objects`.
+def merged(band: Band, curves: Any, owner: Any, objects: int) -> pa.StructArray:
+    """Return the light curves of objects, by time: curve ``curves[n]`` of the band is of object ``owner[n]``.
 
-    An object with several curves gets the points of all; points of one time stay in the order of the curves.
+    An object with several curves gets the points of all; points of one time stay in the order of `curves`. Raises
+    InputError where there are more points than a column of lists can hold.
     """
-    counts = band.counts
-    order = np.argsort(owner, kind="stable")
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(owner, weights=counts, minlength=objects).astype(np.int64))))
+    from skyhouse.surveys.ztf.merging import merge  # compiled code loads when it is used
+
     assert band.catflags is not None
-    parts: tuple[Any, ...] = (band.mjd, band.mag, band.magerr, band.catflags)
-    if np.any(np.diff(order) != 1):
-        shift = np.repeat(band.offsets[:-1][order] - np.cumsum(counts[order]) + counts[order], counts[order])
-        place = np.arange(offsets[-1]) + shift
-        parts = tuple(values[place] for values in parts)
-    # Most curves are by time already: only what is not is sorted.
-    late = np.flatnonzero(~(np.diff(parts[0]) >= 0)) + 1  # NaN too, which goes to the end
-    here, before = (np.searchsorted(offsets, at, side="right") - 1 for at in (late, late - 1))
-    wrong = np.unique(here[here == before])
-    if len(wrong):
-        sizes = np.diff(offsets)[wrong]
-        at = np.repeat(offsets[wrong] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
-        by_time = at[np.lexsort((parts[0][at], np.repeat(wrong, sizes)))]
-        parts = tuple(values.copy() for values in parts)
-        for values in parts:
-            values[at] = values[by_time]
-    return curve(offsets, *parts)
+    counts = np.bincount(owner, weights=band.counts[curves], minlength=objects).astype(np.int64)
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    if offsets[-1] > np.iinfo(np.int32).max:
+        raise InputError(f"{offsets[-1]} points in one band are too many for one file; divide it")
+    points = (band.mjd, band.mag, band.magerr, band.catflags)
+    out = tuple(np.empty(offsets[-1], values.dtype) for values in points)
+    merge(band.offsets, points, curves, owner, offsets, out)
+    return curve(offsets, *out)
 
 
 def _turned(rows: pa.Array) -> pa.StructArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -99,7 +99,7 @@ class Ztf:
             schema = file.schema_arrow
             named = {name.lower(): name for name in schema.names}
             if set(irsa.COLUMNS) <= named.keys() and (curves := irsa.curves_column(schema)):
-                rows = file.read([named[name] for name in irsa.COLUMNS] + curves)
+                rows = file.read([named[name] for name in irsa.COLUMNS] + _leaves(file, curves, irsa.PARTS.values()))
                 return irsa.convert(rows, curves, self.radius_arcsec)
             ids = next((named[name] for name in axs.IDS if name in named), None)
             if ids and {"ra", "dec"} <= named.keys() and (bands := axs.curve_columns(schema)):
@@ -125,6 +125,13 @@ class Ztf:
     def open_raw(self, lake: Lake, row: Any, kind: str = "MAPS") -> HDUList:  # noqa: ARG002 - as surveys have it
         """Raise InputError: light curves have no FITS files behind them."""
         raise InputError("ZTF's light curves come from tables; there is no FITS file behind a row of them")
+
+
+def _leaves(file: pq.ParquetFile, columns: list[str], fields: Iterable[str]) -> list[str]:
+    """Return the paths of the columns' leaves that are needed: a nested column may hold what is not."""
+    paths = [file.schema.column(n).path for n in range(len(file.schema))]
+    wanted = set(fields)
+    return [path for path in paths if path.partition(".")[0] in columns and wanted & set(path.lower().split("."))]
 
 
 def _csv(path: str) -> pa.Table:
