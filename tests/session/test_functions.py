@@ -174,6 +174,11 @@ PROBES = {
     f"SELECT letters(name) {EACH}": [4, 0, None, 8, 5, 1, 4],
     f"SELECT total(lc.mag, z) {EACH}": [47.75, "NaN", None, "NaN", 20.0, 40.0, 39.0],
     f"SELECT total(lc.mag, 1) {EACH}": [48.25, 1.0, None, "NaN", 21.0, 39.0, 38.0],
+    f"SELECT total(lc, z) {EACH} LIMIT 3": [47.75, "NaN", None],
+    f"SELECT total(o.lc, 1) {EACH.replace('objects', 'objects AS o')} LIMIT 1": [48.25],
+    "SELECT total({'mag': [1.5, 2.5]}, 1) AS s": [5.0],
+    f"SELECT object_id, amplitude(lc).* {EACH} LIMIT 2": [(1, 0.25, 3), (2, None, 0)],
+    f"SELECT amplitude(lc).* EXCLUDE (N), object_id AS n {EACH} LIMIT 2": [(0.25, 1), (None, 2)],
     f"SELECT moments(seen, small) AS m {EACH} LIMIT 3": [
         {"seen": MOMENT, "day": dt.date(2020, 2, 29), "small": 1},
         {"seen": None, "day": None, "small": 255},
@@ -256,6 +261,11 @@ REFUSED = {
     "letters .* takes no columns of the query around this one",
     "SELECT amplitude(lc).amplitudes FROM t.objects": r"column 22: no field 'amplitudes' in amplitude\(lc\); did you",
     "SELECT amplitude(lc) + 1 FROM t.objects": "column 8: .* takes numbers, and amplitude.lc. is a struct",
+    "SELECT total({'mags': [1]}, 1) AS s": "column 8: no field 'mag' in .*; did you mean 'mags'",
+    "SELECT letters(name).* FROM t.objects": r"column 8: letters gives a bare value; write letters\(...\) without",
+    "SELECT amplitude(lc).* EXCLUDE (m) FROM t.objects": "column 33: no column 'm' to EXCLUDE",
+    "SELECT amplitude(lc).* REPLACE (1 AS n) FROM t.objects": "column 22: 'replace' in .* is not part of the language",
+    "SELECT amplitud(lc).* FROM t.objects": "column 8: no function 'amplitud'; did you mean 'amplitude'",
     "SELECT good FROM t.objects WHERE letters(name)": "column 34: WHERE takes a condition",
 }
 

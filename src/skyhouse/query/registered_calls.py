@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from skyhouse.columns import Column, item_type
-from skyhouse.errors import QueryError
-from skyhouse.query.clause import shown, word
+from skyhouse.columns import Column, field_types, item_type
+from skyhouse.errors import QueryError, UnknownColumn, did_you_mean
+from skyhouse.query.clause import only, shown, word
 from skyhouse.query.kinds import FLOATS, INTEGERS, kind, settled
 from skyhouse.query.parse import fault, parse_items
 from skyhouse.query.registered import Call, Registered
@@ -18,7 +18,7 @@ from skyhouse.query.registered import Call, Registered
 if TYPE_CHECKING:
     from skyhouse.query.expressions import Expressions
 
-__all__ = ["calls_in", "is_name", "registered_call", "taken", "used_in"]
+__all__ = ["calls_in", "is_name", "registered_call", "taken", "used_in", "write_out"]
 
 
 def is_name(name: str) -> bool:
@@ -38,14 +38,19 @@ def registered_call(checked: Expressions, node: exp.Anonymous, function: Registe
     """Check a call of a registered function, whose arguments have these names by themselves, and return its kind."""
     _stands(checked, node, function)
     given = node.expressions
-    if (function.inputs and len(given) != len(function.inputs)) or not given:
-        problem = f"{function.name} is called as {function.signature}; arguments here: {len(given)}"
-        raise fault(QueryError, problem, node)
     if any(isinstance(argument, exp.Lambda) for argument in given):
         raise fault(QueryError, f"{function.name} takes no lambda; it is a function of values", node)
     for argument in list(given):
         checked.visit(argument)
-    for argument in node.expressions:
+    if fields := _fields_read(node, function):
+        node.set("expressions", fields)
+        for field in fields:
+            checked.visit(field)
+    given = node.expressions
+    if (function.inputs and len(given) != len(function.inputs)) or not given:
+        problem = f"{function.name} is called as {function.signature}; arguments here: {len(given)}"
+        raise fault(QueryError, problem, node)
+    for argument in given:
         _fits(argument, function)
     outside = {id(one) for one in checked.scope.outside}
     if any(id(part) in outside for part in node.walk()):
@@ -73,6 +78,48 @@ def _stands(checked: Expressions, node: exp.Anonymous, function: Registered) -> 
         raise fault(QueryError, problem, node)
     if node.args.get("order") is not None:
         raise fault(QueryError, f"{name} is registered, and takes no ORDER BY", node)
+
+
+def _fields_read(node: exp.Anonymous, function: Registered) -> list[exp.Expr]:
+    """Return the fields that a function reads of the whole structs that it is given, f(lc, z) for f(lc.mag, z)."""
+    roots = list(dict.fromkeys(path.partition(".")[0] for path in function.inputs))
+    if len(node.expressions) != len(roots):
+        return []
+    whole = dict(zip(roots, node.expressions, strict=True))
+    nested = [path.split(".") for path in function.inputs]
+    if not all(len(path) == 1 or field_types(kind(whole[path[0]])) is not None for path in nested):
+        return []
+    return [_field_at(whole[first], rest, node) for first, *rest in nested]
+
+
+def _field_at(struct: exp.Expr, path: Sequence[str], call: exp.Expr) -> exp.Expr:
+    field = struct.copy()
+    field.meta["checked"] = True
+    for name in path:
+        field = exp.Dot(this=field, expression=exp.to_identifier(name, quoted=True))
+        field.expression.meta["place"] = call.meta.get("place")
+    return field
+
+
+def write_out(item: exp.Expr, functions: Mapping[str, Registered]) -> list[exp.Expr]:
+    """Return ``f(x).*`` as an item for each column of a registered function; none where it is anything else."""
+    call = item.this.unnest() if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star) else None
+    function = functions.get(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
+    if call is None or function is None:
+        return []
+    if len(function.returns) == 1:
+        raise fault(QueryError, f"{function.name} gives a bare value; write {function.name}(...) without .*", call)
+    only(item.expression, {"except_"}, ".*")
+    left_out = {name.name.lower(): name for name in item.expression.args.get("except_") or []}
+    names = [column.name for column in function.returns]
+    for low, name in left_out.items():
+        if low not in {one.lower() for one in names}:
+            raise fault(UnknownColumn, f"no column {name.name!r} to EXCLUDE{did_you_mean(name.name, names)}", name)
+    return [
+        exp.alias_(exp.Dot(this=call.copy(), expression=exp.to_identifier(name, quoted=True)), name, quoted=True)
+        for name in names
+        if name.lower() not in left_out
+    ]
 
 
 def _fits(node: exp.Expr, function: Registered) -> None:

@@ -151,7 +151,7 @@ class _Resolver:
         only(node, _SELECT, "SELECT")
         scope = self.sources.of(node, outer, ctes)
         checked = Expressions(scope, self.query, self.sources.functions)
-        write_out_stars(node, scope)
+        write_out_stars(node, scope, self.sources.functions)
         name_items(node, scope)
         named = [item for item in node.expressions if item.meta.pop("named", False)]
         scope.aliases = {item.alias.lower(): item.this.copy() for item in named}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
@@ -10,6 +10,8 @@ from skyhouse.errors import QueryError, UnknownColumn, did_you_mean
 from skyhouse.query.clause import only
 from skyhouse.query.nested import own_name
 from skyhouse.query.parse import fault, written
+from skyhouse.query.registered import Registered
+from skyhouse.query.registered_calls import write_out
 from skyhouse.query.scope import Scope
 
 __all__ = ["name_items", "write_out_stars"]
@@ -17,10 +19,13 @@ __all__ = ["name_items", "write_out_stars"]
 _LONGEST = 80
 
 
-def write_out_stars(node: exp.Select, scope: Scope) -> None:
-    """Put the columns that ``*`` stands for in its place."""
+def write_out_stars(node: exp.Select, scope: Scope, functions: Mapping[str, Registered]) -> None:
+    """Put the columns that ``*`` stands for in its place; those of a registered function, where it is ``f(x).*``."""
     items: list[exp.Expr] = []
     for item in node.expressions:
+        if columns := write_out(item, functions):
+            items.extend(columns)
+            continue
         star = item.this if isinstance(item, exp.Column) and isinstance(item.this, exp.Star) else item
         if not isinstance(star, exp.Star):
             items.append(item)
