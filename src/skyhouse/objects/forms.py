@@ -123,9 +123,9 @@ class PerObject:
             named = {names[0]}
             lists = [[one[names[0]] if type(one) is dict and one.keys() == named else one for one in values]]
         else:
-            for one in values:
-                if not isinstance(one, Mapping) or len(one) != len(names):
-                    raise _unlike(self._function, one)
+            if set(map(type, values)) - {dict} or set(map(len, values)) - {len(names)}:
+                wrong = next(one for one in values if type(one) is not dict or len(one) != len(names))
+                raise _unlike(self._function, wrong)
             try:
                 lists = [[one[name] for one in values] for name in names]
             except KeyError:

@@ -215,7 +215,8 @@ class Run:
         left = sum(unit.rows for unit in todo)
         while at < len(todo):
             most = self._rate * _TASK_SECONDS if self._rate else _FIRST_ROWS
-            rows = max(min(most, left / _LAST_TASKS), self._rate * _LEAST_SECONDS)
+            # Where rows of a large row group are read over, as many as half of them are then done at once.
+            rows = max(min(most, left / _LAST_TASKS), self._rate * _LEAST_SECONDS, todo[at].skipped / 2)
             end = at + 1
             size, taken = todo[at].bytes, todo[at].rows
             while end < len(todo) and taken + todo[end].rows <= rows and size + todo[end].bytes <= _TASK_BYTES:

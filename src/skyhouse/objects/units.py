@@ -30,6 +30,7 @@ _LEAST_ROWS, _MOST_ROWS = 64, 8192
 class Unit:
     """Rows `start` to before `stop` of a file, and the compressed bytes of the columns that are read of them.
 
+    `skipped` rows of the same row group come before; to begin with the unit costs reading over them.
     `source` is what the lineage keeps of it: by its key the unit is known again, by size and time whether the file is
     still the same.
     """
@@ -38,6 +39,7 @@ class Unit:
     start: int
     stop: int
     bytes: int
+    skipped: int = 0
 
     @property
     def path(self) -> str:
@@ -85,13 +87,13 @@ def shares(units: Sequence[Unit], target: int = TARGET) -> Iterator[tuple[Unit, 
         yield tuple(units[part])
 
 
-def _unit(whole: Source, start: int, stop: int, size: float) -> Unit:
+def _unit(whole: Source, start: int, stop: int, size: float, skipped: int) -> Unit:
     source = Source(f"{whole.key}#{start}-{stop}", whole.path, whole.size, whole.mtime_ns)
-    return Unit(source, start, stop, round(size))
+    return Unit(source, start, stop, round(size), skipped)
 
 
-def _pieces(groups: Sequence[Group], wanted: Sequence[bool]) -> Iterator[tuple[int, int, float]]:
-    """Yield (start, stop, bytes) of a file's units: whole row groups where these are small, and parts of large ones."""
+def _pieces(groups: Sequence[Group], wanted: Sequence[bool]) -> Iterator[tuple[int, int, float, int]]:
+    """Yield (start, stop, bytes, skipped) of a file's units: row groups where these are small, parts of large ones."""
     total = sum(group.rows for group in groups)
     most = min(max(-(-total // _UNITS_OF_FILE), _LEAST_ROWS), _MOST_ROWS)
     held: tuple[int, int, float] | None = None
@@ -99,17 +101,17 @@ def _pieces(groups: Sequence[Group], wanted: Sequence[bool]) -> Iterator[tuple[i
     for group, is_wanted in zip(groups, wanted, strict=True):
         stop, size = first + group.rows, sum(group.bytes.values())
         if held is not None and (not is_wanted or stop - held[0] > most or held[2] + size > TARGET):
-            yield held
+            yield *held, 0
             held = None
         if is_wanted and (group.rows > most or size > TARGET):
             number = max(-(-group.rows // most), -(-size // TARGET))
             edges = [first + group.rows * n // number for n in range(number + 1)]
-            yield from ((low, high, size / number) for low, high in pairwise(edges) if low < high)
+            yield from ((low, high, size / number, low - first) for low, high in pairwise(edges) if low < high)
         elif is_wanted and group.rows:
             held = (first, stop, size) if held is None else (held[0], stop, held[2] + size)
         first = stop
     if held is not None:
-        yield held
+        yield *held, 0
 
 
 def _may(conditions: Sequence[Predicate], extents: Mapping[str, Extent], rows: int | None, part: Part) -> bool:
