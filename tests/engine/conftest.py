@@ -167,11 +167,11 @@ class Cluster:
     def url(self) -> str:
         return f"spark://127.0.0.1:{self.port}"
 
-    def start(self, program, *options):
+    def start(self, program, *options, **environment):
         with (self.folder / f"log{len(self.running)}").open("w") as log:
             started = subprocess.Popen(
                 [self.home / "bin" / "spark-class", f"org.apache.spark.deploy.{program}", *options],
-                env=self.environment,
+                env=self.environment | environment,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -180,12 +180,11 @@ class Cluster:
         self.running.append(started)
         return started
 
-    def worker(self):
+    def worker(self, host="127.0.0.1"):
         folder = str(self.folder / f"work{len(self.running)}")
         small = ["--cores", "1", "--memory", "1g"]
-        return self.start(
-            "worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "--work-dir", folder, *small, self.url
-        )
+        place = ["--host", host, "--webui-port", "0", "--work-dir", folder]
+        return self.start("worker.Worker", *place, *small, self.url, SPARK_LOCAL_IP=host)
 
     def alive(self) -> int:
         try:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +155,98 @@ def test_a_run_that_hangs_is_cancelled(lake, tmp_path):
     assert run.status == "cancelled"
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)
+
+
+@pytest.mark.spark
+def test_the_same_on_spark(lake, tmp_path):
+    @skyhouse.function(returns=RETURNS)
+    def n(obj):
+        if obj.object_id == 123:
+            ctypes.string_at(0)
+        while obj.object_id == 223:
+            pass
+        return len(obj.lc.mag)
+
+    lake.apply(n, "ztf.objects", into="x.n", engine="spark", timeout=1).wait()
+    assert [row["object_id"] for row in rows(lake, "x.n")] == sorted(set(range(300)) - {123, 223})
+    lost = {row["object_id"]: row["message"] for row in rows(lake, "x.n__failures")}
+    assert lost == {123: "killed by SIGSEGV", 223: "more than 1 s"}
+
+    mark = tmp_path / "hangs"
+
+    @skyhouse.function(returns=RETURNS)
+    def hangs(obj):
+        mark.write_text(str(os.getpid()))
+        time.sleep(600)
+
+    run = lake.apply(hangs, "ztf.objects", into="x.hangs", engine="spark")
+    wait_until(mark.exists)
+    began = time.monotonic()
+    run.cancel()
+    run.join()
+    assert time.monotonic() - began < 5
+    assert run.status == "cancelled"
+    wait_until(lambda: not running(int(mark.read_text())))
+
+
+DRIVER = """
+import os, sys, time
+import skyhouse
+from skyhouse import Column
+
+path, engine, mark = sys.argv[1:]
+
+@skyhouse.function(returns=[Column("n", "int32")])
+def n(obj):
+    with open(mark, "a") as held:
+        print(obj.object_id, os.getpid(), file=held)
+    if obj.object_id == 0:
+        os._exit(1)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    with skyhouse.open(path, workers=1, spark_master="local[1]", spark_memory="1g") as lake:
+        lake.apply(n, "ztf.objects", into="x.n", engine=engine).wait()
+"""
+
+
+@pytest.mark.parametrize("engine", ["pool", pytest.param("spark", marks=pytest.mark.spark)])
+def test_nothing_outlives_a_driver_that_is_killed(ztf, tmp_path, engine):
+    mark = tmp_path / "pids"
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, ztf.path, engine, mark])
+    try:
+        # Object 0 ends each process that comes to it, so that it is a child process which hangs at object 1.
+        wait_until(lambda: mark.exists() and "\n1 " in mark.read_text())
+        started = descendants(driver.pid)
+        assert int(mark.read_text().split()[-1]) in started
+    finally:
+        driver.kill()
+        driver.wait()
+    wait_until(lambda: not any(map(running, started)))
+
+
+def wait_until(true, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def descendants(pid):
+    """Return the processes that a process has started, and those that these have."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {one for one, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def running(pid):
+    """Return whether a process is there, other than as a zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
