@@ -225,7 +225,7 @@ def test_nothing_outlives_a_driver_that_is_killed(ztf, tmp_path, engine):
     wait_until(lambda: not any(map(running, started)))
 
 
-def wait_until(true, seconds=60):
+def wait_until(true, seconds=120):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
