@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skyhouse.lightcurves.candidates import Candidates, search
     from skyhouse.lightcurves.clean import Clean, merged
     from skyhouse.lightcurves.curves import Band
+    from skyhouse.lightcurves.features_function import features
     from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES
     from skyhouse.lightcurves.folded import FOLDED_FEATURES, folded_features
     from skyhouse.lightcurves.lombscargle import lomb_scargle
@@ -31,6 +32,7 @@ __all__ = [
     "Ranked",
     "aliases",
     "false_alarm_probability",
+    "features",
     "folded_features",
     "lomb_scargle",
     "merged",
@@ -41,19 +43,20 @@ __all__ = [
 
 _HOMES = {
     "ALIASES": "skyhouse.lightcurves.significance",
-    "FOLDED_FEATURES": "skyhouse.lightcurves.folded",
-    "aliases": "skyhouse.lightcurves.significance",
-    "false_alarm_probability": "skyhouse.lightcurves.significance",
-    "folded_features": "skyhouse.lightcurves.folded",
-    "periods": "skyhouse.lightcurves.period",
     "Band": "skyhouse.lightcurves.curves",
     "Candidates": "skyhouse.lightcurves.candidates",
     "Clean": "skyhouse.lightcurves.clean",
     "FEATURES": "skyhouse.lightcurves.features_list",
+    "FOLDED_FEATURES": "skyhouse.lightcurves.folded",
     "PAIR_FEATURES": "skyhouse.lightcurves.features_list",
     "Ranked": "skyhouse.lightcurves.ranking",
+    "aliases": "skyhouse.lightcurves.significance",
+    "false_alarm_probability": "skyhouse.lightcurves.significance",
+    "features": "skyhouse.lightcurves.features_function",
+    "folded_features": "skyhouse.lightcurves.folded",
     "lomb_scargle": "skyhouse.lightcurves.lombscargle",
     "merged": "skyhouse.lightcurves.clean",
+    "periods": "skyhouse.lightcurves.period",
     "rank": "skyhouse.lightcurves.ranking",
     "search": "skyhouse.lightcurves.candidates",
 }
