@@ -468,3 +468,16 @@ def test_a_script_that_is_killed_in_mid_run_goes_on_from_there(ztf, tmp_path):
     computed = int(told.split()[-1])
     assert computed < 300
     assert len(log.read_text().splitlines()) - len(before) == computed  # and none that was committed before
+
+
+class Counting:
+    """Counts, as an object that is called."""
+
+    def __call__(self, obj):
+        return obj.lc.mag.size
+
+
+def test_what_is_called_need_not_be_a_function(lake):
+    counting = skyhouse.function(returns=[Column("n", "int32")], name="counting")(Counting())
+    lake.apply(counting, "ztf.objects", into="ztf.counts").wait()
+    assert [row["n"] for row in rows(lake, "ztf.counts")] == [number % 8 for number in range(300)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -53,12 +52,17 @@ def features(
     columns = [one.column(band) for band in bands for one in FEATURES]
     columns += [one.column(*pair) for pair in combinations(bands, 2) for one in PAIR_FEATURES]
     columns.append(Column("reason", "string", description="why features are NULL; NULL where none is"))
-    declared = function(returns=columns, per="batch", inputs=bands, name="features")
-    return declared(partial(_features_of, bands=bands, clean=clean, pair_minutes=float(pair_minutes)))
+
+    @function(returns=columns, per="batch", inputs=bands, name="features")
+    def taken(batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Features of light curves."""
+        return _features_of(batch, bands, clean, float(pair_minutes))
+
+    return taken
 
 
 def _features_of(
-    batch: pa.RecordBatch, *, bands: Sequence[str], clean: Clean | None, pair_minutes: float
+    batch: pa.RecordBatch, bands: Sequence[str], clean: Clean | None, pair_minutes: float
 ) -> pa.RecordBatch:
     curves = [Band.of(batch.column(name)) for name in bands]
     curves = curves if clean is None else [clean(band) for band in curves]

@@ -54,22 +54,22 @@ FEATURES: tuple[Feature, ...] = (
     Feature("ObservationCount", "", 0, "N"),
     Feature("Duration", "d", 1, "t_N - t_1"),
     Feature("MaximumTimeInterval", "d", 2, "max(t_i+1 - t_i)"),
-    Feature("Mean", "mag", 1, "<m> = sum(m_i) / N"),
+    Feature("Mean", "mag", 1, "M = sum(m_i) / N"),
     Feature("WeightedMean", "mag", 1, "m_w = sum(m_i / e_i^2) / sum(1 / e_i^2)"),
     Feature("Median", "mag", 1, "med, of an even number the mean of the middle two"),
-    Feature("StandardDeviation", "mag", 2, "s = sqrt(sum((m_i - <m>)^2) / (N - 1))"),
+    Feature("StandardDeviation", "mag", 2, "s = sqrt(sum((m_i - M)^2) / (N - 1))"),
     Feature(
         "Skew",
         "",
         3,
-        "N / ((N - 1)(N - 2)) sum((m_i - <m>)^3) / s^3, unbiased for normal samples (G1)",
+        "N / ((N - 1)(N - 2)) sum((m_i - M)^3) / s^3, unbiased for normal samples (G1)",
         "Joanes & Gill 1998, J. R. Stat. Soc. D 47, 183",
     ),
     Feature(
         "Kurtosis",
         "",
         4,
-        "N (N + 1) / ((N - 1)(N - 2)(N - 3)) sum((m_i - <m>)^4) / s^4 - 3 (N - 1)^2 / ((N - 2)(N - 3)), the excess, "
+        "N (N + 1) / ((N - 1)(N - 2)(N - 3)) sum((m_i - M)^4) / s^4 - 3 (N - 1)^2 / ((N - 2)(N - 3)), the excess, "
         "unbiased for normal samples (G2)",
         "Joanes & Gill 1998, J. R. Stat. Soc. D 47, 183",
     ),
@@ -79,8 +79,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("InterPercentileRange 25", "mag", 1, "Q(0.75) - Q(0.25)", "Sokolovsky et al. 2017, MNRAS 464, 274"),
     Feature("InterPercentileRange 10", "mag", 1, "Q(0.90) - Q(0.10)"),
     Feature("InterPercentileRange 5", "mag", 1, "Q(0.95) - Q(0.05)"),
-    Feature("BeyondNStd 1", "", 2, "share of the points with |m_i - <m>| > s", _DISANTO),
-    Feature("BeyondNStd 2", "", 2, "share of the points with |m_i - <m>| > 2 s", _DISANTO),
+    Feature("BeyondNStd 1", "", 2, "share of the points with |m_i - M| > s", _DISANTO),
+    Feature("BeyondNStd 2", "", 2, "share of the points with |m_i - M| > 2 s", _DISANTO),
     Feature(
         "MedianBufferRangePercentage",
         "",
@@ -95,7 +95,7 @@ FEATURES: tuple[Feature, ...] = (
         "ExcessVariance",
         "",
         2,
-        "(s^2 - sum(e_i^2) / N) / <m>^2",
+        "(s^2 - sum(e_i^2) / N) / M^2",
         "after Sanchez et al. 2017, ApJ 849, 110",
     ),
     Feature(
@@ -130,14 +130,14 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("InverseVonNeumann", "", 2, "1 / Eta", f"{_NEUMANN}; Sokolovsky et al. 2017, MNRAS 464, 274"),
     Feature("Roms", "", 2, "sum(|m_i - med| / e_i) / (N - 1)", "Enoch, Brown & Burgasser 2003, AJ 126, 1006"),
-    Feature("Cusum", "", 2, "max(S) - min(S), S_j = sum_i<=j(m_i - <m>) / (N s)", _KIM),
+    Feature("Cusum", "", 2, "max(S) - min(S), S_j = sum_i<=j(m_i - M) / (N s)", _KIM),
     Feature(
         "AndersonDarlingNormal",
         "",
         4,
         "(1 + 4 / N - 25 / N^2) (-N - sum((2 i - 1) ln Phi(z_i) + (2 (N - i) + 1) ln(1 - Phi(z_i))) / N), "
-        "z_i = (m_i - <m>) / s in ascending order",
-        "Anderson & Darling 1954, J. Am. Stat. Assoc. 49, 765; the factor, for estimated <m> and s, is Stephens 1974, "
+        "z_i = (m_i - M) / s in ascending order",
+        "Anderson & Darling 1954, J. Am. Stat. Assoc. 49, 765; the factor, for estimated M and s, is Stephens 1974, "
         "J. Am. Stat. Assoc. 69, 730",
     ),
     Feature("LinearTrend", "mag/d", 3, "slope of the least-squares line through m_i at t_i"),

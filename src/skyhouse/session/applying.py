@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as changed
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skyhouse.columns import Column, field_types, struct_type
 from skyhouse.engine.duck import RowQuery
@@ -221,12 +221,18 @@ def _definition(name: str, function: Function, query: Query, key: tuple[str, ...
         description=function.call.__doc__ or "",
         properties={
             "made_by": "apply",
-            "function": f"{function.call.__module__}:{function.call.__qualname__}",
+            "function": f"{function.call.__module__}:{_named(function.call)}",
             "digest": function.digest,
             "query": query.text,
             "key": json.dumps(key),
         },
     )
+
+
+def _named(call: Callable[..., Any]) -> str:
+    """Return the name of a function, or of the class of what is called as one."""
+    named: str = getattr(call, "__qualname__", type(call).__qualname__)
+    return named
 
 
 def _failures(definition: Definition) -> Definition:
