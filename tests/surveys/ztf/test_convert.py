@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 import skyhouse
 from skyhouse.errors import FormatError, InputError
+from skyhouse.lightcurves.curves import Band
 from skyhouse.surveys import ztf
 from skyhouse.surveys.ztf import ZTF
+from skyhouse.surveys.ztf.nested import merged
 from skyhouse.surveys.ztf.positions import grouped, mean_places
 from skyhouse.surveys.ztf.tables import BANDS, objects_schema
 
@@ -189,6 +191,49 @@ def test_detections_are_grouped_and_upper_limits_left_out(tmp_path):
     assert seven["g"] == {"mjd": [1.0, 3.0], "mag": [17.0, 15.0], "magerr": [0.125, 0.5], "catflags": [0, 0]}
     assert seven["i"]["mag"] == [18.0]
     assert (seven["ra"] + 180) % 360 == pytest.approx(180)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 4), st.sampled_from([1.0, 2.0, 2.5]), st.sampled_from([15.0, 16.0]), st.integers(1, 3)
+        ),
+        max_size=30,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_detections_are_grouped_as_one_by_one(tmp_path_factory, points, random):
+    names = ("id", "mjd", "mag", "fid")
+    grouped_by_hand = {}
+    for one, *point, fid in sorted(points):
+        grouped_by_hand.setdefault(one, {band: [] for band in BANDS})[BANDS[fid - 1]].append(tuple(point))
+    shuffled = random.sample(points, len(points))
+    columns = dict(zip(names, zip(*shuffled, strict=True), strict=True)) if points else {name: [] for name in names}
+    kinds = {"id": pa.int64(), "mjd": pa.float64(), "mag": pa.float32(), "fid": pa.int8()}
+    rows = pa.table({name: pa.array(values, kinds[name]) for name, values in columns.items()})
+    rows = rows.append_column("magerr", pa.array([0.5] * len(points), pa.float32()))
+    found = converted(rows, tmp_path_factory.getbasetemp() / "detections.parquet")
+    assert {row["object_id"]: {band: pairs(row[band]) for band in BANDS} for row in found} == grouped_by_hand
+
+
+def pairs(curve):
+    """The times and magnitudes of a light curve."""
+    return list(zip(curve["mjd"], curve["mag"], strict=True))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, float("nan")]), max_size=6), min_size=1, max_size=8), st.data()
+)
+def test_curves_are_merged_as_one_by_one(curves, data):
+    owner = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(curves), max_size=len(curves))))
+    flat = np.array([t for one in curves for t in one])
+    number = np.arange(len(flat))  # tells every point
+    offsets = np.concatenate(([0], np.cumsum([len(one) for one in curves])))
+    band = Band(offsets, flat, flat.astype("f4"), flat.astype("f4"), number.astype("i4"))
+    order = np.array(data.draw(st.permutations(range(len(curves)))))
+    for one, row in enumerate(merged(band, order, owner[order], 3).to_pylist()):
+        mine = [n for c in order if owner[c] == one for n in range(offsets[c], offsets[c + 1])]
+        assert row["catflags"] == sorted(mine, key=lambda n: (np.isnan(flat[n]), flat[n]))
 
 
 def test_detections_may_be_csv_with_any_names(tmp_path):

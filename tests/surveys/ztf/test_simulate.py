@@ -47,6 +47,16 @@ def test_an_object_is_the_same_however_many_there_are(tmp_path):
         assert counted.to_arrow()["n"].to_pylist() == [300]
 
 
+@pytest.mark.spark
+def test_spark_simulates_the_same_objects(ztf_lake):
+    ztf.simulate(ztf_lake, 300, seed=5, schema="of_pool")
+    ztf.simulate(ztf_lake, 300, seed=5, schema="of_spark", engine="spark")
+    one, other = (
+        ztf_lake.table(f"{name}.objects").order_by("object_id").to_arrow() for name in ("of_pool", "of_spark")
+    )
+    assert one.equals(other)
+
+
 def test_the_tables_hold_what_they_say(ztf_lake):
     table = ztf_lake.registry.table("ztf.objects")
     assert (table.definition.columns, table.definition.key) == (objects_definition().columns, ("object_id",))

@@ -110,8 +110,8 @@ def convert(rows: pa.Table, names: Names, object_id: int | None = None) -> pa.Ta
     """Return the objects of detections, sorted by id, each with its points by time.
 
     `object_id` is that of all rows where no column tells it. An object's place is the middle of its detections', NULL
-    without any. Rows without a time or a magnitude (upper limits) are left out; where there are no flags, all points
-    have 0. Raises InputError for bands and ids that cannot be, and missing columns.
+    without any. Rows without a time or a magnitude (upper limits) are left out. Where there is no column of flags, all
+    points have 0; where one is NULL it is -1. Raises InputError for bands and ids that cannot be, and missing columns.
     """
     found = names.within(rows.column_names)
     if missing := names.missing(rows.column_names, id_needed=object_id is None):
@@ -128,8 +128,10 @@ def convert(rows: pa.Table, names: Names, object_id: int | None = None) -> pa.Ta
         if "catflags" in found
         else np.zeros(rows.num_rows, np.int32)
     )
-    # Points of one time and object have an order of their own, so that nothing depends on that of the rows.
-    order = np.lexsort((flags, magerr, mag, mjd, ids))
+    order = np.lexsort((mjd, ids))
+    if np.any((np.diff(ids[order]) == 0) & (np.diff(mjd[order]) == 0)):
+        # Points of one time have an order of their own, so that nothing depends on that of the rows.
+        order = np.lexsort((flags, magerr, mag, mjd, ids))
     objects, owner = np.unique(ids, return_inverse=True)
     curves = {}
     for number, name in enumerate(BANDS):
@@ -197,7 +199,7 @@ def nest(query: Query, **names: str) -> Query:
         mjd=f"CAST({quoted['mjd']} AS double precision)",
         mag=f"CAST({quoted['mag']} AS real)",
         magerr=f"CAST({quoted['magerr']} AS real)",
-        catflags=f"CAST({quoted['catflags']} AS int)" if "catflags" in found else "CAST(0 AS int)",
+        catflags=f"CAST(coalesce({quoted['catflags']}, -1) AS int)" if "catflags" in found else "CAST(0 AS int)",
         **{
             axis: f"CAST({quoted[axis]} AS double precision)" if axis in found else "CAST(NULL AS double precision)"
             for axis in ("ra", "dec")
