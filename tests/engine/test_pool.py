@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -71,6 +72,20 @@ def test_a_worker_that_exits_by_itself_is_not_said_to_be_killed(pool):
 def test_what_is_no_text_in_the_search_path_is_passed_over(pool, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
     assert [ended.value for ended in pool.run(square, [3])] == [9]
+
+
+def test_a_module_that_was_changed_and_reloaded_is_new_to_the_workers_too(pool, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "edited_module.py"
+    source.write_text("def answer(_):\n    return 1\n")
+    module = importlib.import_module("edited_module")
+    assert [ended.value for ended in pool.run(module.answer, [0])] == [1]
+    (before,) = pool._idle
+    assert [ended.value for ended in pool.run(module.answer, [0])] == [1]
+    assert pool._idle == [before]
+    source.write_text("def answer(_):\n    return 1_000\n")
+    module = importlib.reload(module)
+    assert [ended.value for ended in pool.run(module.answer, [0])] == [1_000]
 
 
 def test_two_runs_at_once(pool):

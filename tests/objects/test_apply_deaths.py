@@ -119,7 +119,7 @@ def test_a_setup_that_kills_fails_the_run(lake):
     def n(obj, shared):
         return 1
 
-    run = lake.apply(n, "ztf.objects", into="x.n")
+    run = lake.apply(n, "SELECT object_id FROM ztf.objects WHERE object_id < 40", into="x.n")
     with pytest.raises(skyhouse.errors.TaskError, match="setup"):
         run.wait()
     assert rows(lake, "x.n__failures") == []
@@ -130,8 +130,8 @@ def test_too_many_deaths_stop_the_run(lake):
     def n(obj):
         os._exit(3)
 
-    run = lake.apply(n, "ztf.objects", into="x.n", max_failures=1)
-    with pytest.raises(skyhouse.errors.TaskError, match=r"exit status 3 \(object_id = \d+\)"):
+    run = lake.apply(n, "SELECT object_id FROM ztf.objects WHERE object_id < 40", into="x.n", max_failures=1)
+    with pytest.raises(skyhouse.errors.TaskError, match=r"exit status 3 \(object_id = 0\)"):
         run.wait()
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import cloudpickle
@@ -64,6 +67,7 @@ class PoolRunner:
         the workers that are busy are killed. Raises TaskError for a function that cannot be pickled.
         """
         code = _pickled(function)
+        self._retire(_last_change())
         busy: dict[object, tuple[Worker, _Order[T]]] = {}
         line = _Line(tasks, careful)
         try:
@@ -79,6 +83,14 @@ class PoolRunner:
     def close(self) -> None:
         """Stop the workers."""
         _stop(self._idle)
+
+    def _retire(self, changed: float) -> None:
+        """Stop idle workers that may have imported what has changed since: nobody would reload it there."""
+        for worker in list(self._idle):
+            if worker.began < changed:
+                with suppress(ValueError):  # another run has just taken it
+                    self._idle.remove(worker)
+                    worker.kill()
 
     def _fill(self, code: bytes, line: _Line[T], busy: dict[object, tuple[Worker, _Order[T]]]) -> None:
         while len(busy) < self.workers and (order := line.next(alone=not busy)):
@@ -140,6 +152,18 @@ class _Line(Generic[T]):
         again = order.task if self._careful is None else self._careful(order.task)
         self._again.append(_Order(again, second=True, alone=self._careful is None))
         return None
+
+
+def _last_change() -> float:
+    """Return when a module's file was last changed, of those imported here that are not installed packages."""
+    installed = (sys.prefix, sys.base_prefix)
+    files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
+    changed = [0.0]
+    for file in files:
+        if file and not file.startswith(installed):
+            with suppress(OSError):  # it is gone, or in an archive
+                changed.append(Path(file).stat().st_mtime)
+    return max(changed)
 
 
 def _pickled(function: Callable[[T], R]) -> bytes:

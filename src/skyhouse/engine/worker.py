@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Worker:
     def __init__(self, memory_bytes: int = 0) -> None:
         if memory_bytes < 0:
             raise InputError(f"memory_bytes is a number of bytes, 0 for no limit, not {memory_bytes}")
+        self.began = time.time()
         self.pipe, theirs = Pipe()
         self._code: bytes | None = None
         self._life, leash = socket.socketpair()
