@@ -459,3 +459,18 @@ lake.close()
     command = [sys.executable, "-c", script, str(tmp_path / "lake")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[{'one': 1}]\n", "")
+
+
+def test_many_batches_and_none(tmp_path):
+    @skyhouse.function(returns=[Column("n", "int64")], per="batch")
+    def same(batch):
+        return batch.column(0)
+
+    with skyhouse.open(tmp_path / "lake", threads=2) as lake:
+        lake.write(pa.table({"n": range(300_000)}), "t.numbers")
+        lake.register(same)
+        asked = "SELECT sum(same(n)) AS s, count(*) AS c FROM t.numbers WHERE n < "
+        found = [lake.sql(f"{asked}{most}").to_arrow().to_pylist() for most in (300_000, 0)]
+        assert found == [[{"s": 44_999_850_000, "c": 300_000}], [{"s": None, "c": 0}]]
+        with lake.sql("SELECT same(n) AS n FROM t.numbers").batches() as reader:
+            assert reader.read_next_batch()["n"][:3].to_pylist() == [0, 1, 2]

@@ -26,7 +26,7 @@ __all__ = ["make_function", "raised", "renamed"]
 _RAISED = re.compile(r"executing the UDF: EngineError: (.*)", re.DOTALL)
 # Texts, and the names of functions in a statement.
 _CALLED = re.compile(r"""'(?:[^']|'')*'|"([A-Z0-9_]+#\d+)"(?=\()""")
-_FIRST, _SECONDS = 64, 0.05  # rows of the first piece, and what a piece may take
+_FIRST, _MOST, _SECONDS = 64, 65_536, 0.05  # rows of the first piece, of any, and what a piece may take
 
 
 def make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str, job: Job | None = None) -> None:
@@ -87,7 +87,8 @@ class _Pieces:
             begun = time.perf_counter()
             yield self._work(piece)
             at += max(piece.num_rows, 1)
-            self._size = 2 * self._size if time.perf_counter() - begun < _SECONDS else max(piece.num_rows // 2, 1)
+            quick = time.perf_counter() - begun < _SECONDS
+            self._size = min(2 * self._size, _MOST) if quick else max(piece.num_rows // 2, 1)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
