@@ -13,7 +13,7 @@ from skyhouse.lightcurves.centred import Centred, centred
 from skyhouse.lightcurves.curves import Band, Doubles, Floats, Offsets
 from skyhouse.lightcurves.fourier import LANES
 from skyhouse.lightcurves.lombscargle import object_power
-from skyhouse.lightcurves.peaks import Peaks, gather, no_peaks
+from skyhouse.lightcurves.peaks import Peaks, gather, no_peaks, prune
 from skyhouse.lightcurves.spectrum import BLOCK, Workspace, add_power, spread, workspace
 
 __all__ = ["FEWEST", "Candidates", "search"]
@@ -21,7 +21,10 @@ __all__ = ["FEWEST", "Candidates", "search"]
 FEWEST = 5  # points of a band that takes part: a sinusoid with a mean fits any four at some frequency
 
 _PIECE = 36 * BLOCK  # frequencies whose powers are held at once; they stay in the second-level cache
-_MOST = 2**36  # frequencies of an object; a baseline that needs more is of times that are none
+_TRIALS = 24_000  # points' phases spent on peaks above `top`: of few points the coarse powers are the least exact
+_MOST_TRIALS = 512
+_SPARE = 4
+_MOST_STEPS = 2**36  # frequencies of an object; a baseline that needs more is of times that are none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +73,20 @@ def search(
     frequency = np.full((objects, top), np.nan)
     power = np.full((objects, 1 + len(bands), top), np.nan)
     count = np.zeros(objects, np.int64)
+    most = top + _MOST_TRIALS
     lowest = np.nan if minimum_frequency is None else minimum_frequency
-    _search(points, (lowest, maximum_frequency), oversampling, workspace(), LANES, frequency, power, count)
+    _search(
+        points,
+        (lowest, maximum_frequency),
+        oversampling,
+        workspace(),
+        LANES,
+        most,
+        no_peaks(most),
+        frequency,
+        power,
+        count,
+    )
     chi2 = np.ascontiguousarray(points.chi2.T)
     return Candidates(frequency, power[:, 0], power[:, 1:], count, chi2, points.baseline)
 
@@ -83,21 +98,22 @@ def _search(
     oversampling: float,
     work: Workspace,
     lanes: int,
+    most: int,
+    peaks: Peaks,
     frequency: Doubles,
     power: Doubles,
     count: Offsets,
 ) -> None:
     """Fill in the last three; `limits` are the least frequency, NaN for one over the baseline, and the highest."""
-    top = frequency.shape[1]
     piece = np.empty(2 + _PIECE, np.float32)
-    peaks = no_peaks(top + top // 2)  # the exact powers decide which of them stay
     for i in range(len(count)):
         resolution = 1 / points.baseline[i] if points.baseline[i] > 0 else np.inf
         first = resolution if np.isnan(limits[0]) else limits[0]
         step = resolution / oversampling
         steps = np.floor((limits[1] - first) / step) + 1
-        if 3 <= steps <= _MOST and points.chi2[:, i].sum() > 0:
-            _look(points, i, first, step, int(steps), oversampling, work, lanes, piece, peaks)
+        if 3 <= steps <= _MOST_STEPS and points.chi2[:, i].sum() > 0:
+            trials = min(frequency.shape[1] + _TRIALS // (points.stops[:, i] - points.starts[:, i]).sum(), most)
+            _look(points, i, first, step, int(steps), work, lanes, piece, trials, peaks)
             count[i] = _look_closer(points, i, first, step, resolution, peaks, frequency[i], power[i])
 
 
@@ -108,14 +124,14 @@ def _look(
     first: float,
     step: float,
     steps: int,
-    apart: float,
     work: Workspace,
     lanes: int,
     piece: Floats,
+    most: int,
     peaks: Peaks,
 ) -> None:
-    """Put the highest peaks of object i's coarse spectrum into `peaks`; the spectrum comes in pieces."""
-    peaks.height[:] = 0
+    """Put the `most` highest peaks of object i's coarse spectrum into `peaks`; the spectrum comes in pieces."""
+    peaks.held[0], peaks.floor[0] = 0, 0
     whole = points.chi2[:, i].sum()
     bands = [band for band in range(len(points.starts)) if points.chi2[band, i] > 0]
     times = [points.time[points.starts[band, i] : points.stops[band, i]] for band in bands]
@@ -131,7 +147,8 @@ def _look(
         for time, spreading in zip(times, spreads):  # noqa: B905 - compiled
             add_power(time, spreading, first + begin * step, step, work, lanes, fresh)
         known = min(begin, 2)
-        gather(piece[2 - known : 2 + size], begin - known, apart, peaks)
+        gather(piece[2 - known : 2 + size], begin - known, most, peaks)
+    prune(most, peaks)
 
 
 @njit(cache=True, nogil=True)
@@ -156,28 +173,40 @@ def _look_closer(
     power: Doubles,
 ) -> int:
     """Refine the peaks of object i by exact powers, fill in the highest of them, and return how many those are."""
-    most = (peaks.height > 0).sum()
-    places, powers = np.empty(most), np.empty((len(power), most))
-    for k in range(most):
-        places[k] = _climb(points, i, first + peaks.place[k] * step, resolution, powers[1:, k])
-        powers[0, k] = object_power(points, i, places[k], powers[1:, k])
+    trials, bands = peaks.held[0], len(power) - 1
+    shares = np.empty(bands)
+    coarse = np.empty(trials)
+    for k in range(trials):
+        coarse[k] = object_power(points, i, first + peaks.place[k] * step, shares)
+    best = np.argsort(-coarse)[: len(frequency) + _SPARE]
+    places, near = np.empty(len(best)), np.empty(len(best))
+    for k in range(len(best)):
+        places[k], near[k] = _climb(
+            points, i, first + peaks.place[best[k]] * step, 0.2 * resolution, coarse[best[k]], shares
+        )
     count = 0
-    for k in np.argsort(-powers[0]):
+    for k in np.argsort(-near):
         if count < len(frequency) and (np.abs(frequency[:count] - places[k]) >= resolution).all():
-            frequency[count], power[:, count] = places[k], powers[:, k]
+            frequency[count], power[0, count] = places[k], near[k]
             count += 1
+    for k in range(count):
+        frequency[k], power[0, k] = _climb(points, i, frequency[k], 0.03 * resolution, power[0, k], power[1:, k])
+    order = np.argsort(-power[0, :count])
+    frequency[:count] = frequency[:count][order]
+    for row in power:
+        row[:count] = row[:count][order]
     return count
 
 
 @njit(cache=True, nogil=True)
-def _climb(points: Centred, i: int, frequency: float, resolution: float, shares: Doubles) -> float:
-    """Return where the peak near this frequency is, by parabolas through three exact powers."""
-    for distance in (0.15 * resolution, 0.02 * resolution):
-        here = object_power(points, i, frequency, shares)
-        left = here - object_power(points, i, frequency - distance, shares)
-        right = here - object_power(points, i, frequency + distance, shares)
-        if left + right > 0:
-            frequency += distance * min(max((left - right) / (2 * (left + right)), -1.5), 1.5)
-        else:
-            frequency += distance if right < left else -distance
-    return frequency
+def _climb(
+    points: Centred, i: int, frequency: float, distance: float, here: float, shares: Doubles
+) -> tuple[float, float]:
+    """Return where the peak near this frequency is, by a parabola through three exact powers."""
+    left = here - object_power(points, i, frequency - distance, shares)
+    right = here - object_power(points, i, frequency + distance, shares)
+    if left + right > 0:
+        frequency += distance * min(max((left - right) / (2 * (left + right)), -1.5), 1.5)
+    else:
+        frequency += distance if right < left else -distance
+    return frequency, object_power(points, i, frequency, shares)

@@ -7,70 +7,81 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from skyhouse.lightcurves.curves import Doubles, Floats
+from skyhouse.lightcurves.curves import Doubles, Floats, Offsets
 
-__all__ = ["Peaks", "gather", "no_peaks"]
+__all__ = ["Peaks", "gather", "no_peaks", "prune"]
 
-_STRETCH = 64  # powers whose maximum is looked at before any of them
+_COLUMNS, _DEPTH = 128, 16  # of powers whose maximum is looked at before any of them
 
 
 class Peaks(NamedTuple):
-    """The highest local maxima so far, in falling order: of each the place, in steps of frequency, and the height.
+    """Peaks: the first ``held[0]`` of `place` (in steps of frequency) and of `height`.
 
-    The place is that of the parabola through a maximum and its neighbours; behind the last peak heights are 0.
+    The place is that of the parabola through a local maximum and its neighbours. No peak is wanted any more that is not
+    above ``floor[0]``.
     """
 
     place: Doubles
     height: Floats
+    held: Offsets
+    floor: Floats
 
 
-@njit(cache=True, nogil=True)
 def no_peaks(most: int) -> Peaks:
-    """Return room for so many peaks."""
-    return Peaks(np.zeros(most), np.zeros(most, np.float32))
+    """Return room for so many peaks, and for those that come before it is known which are the highest."""
+    return Peaks(np.zeros(4 * most), np.zeros(4 * most, np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32))
 
 
 @njit(cache=True, nogil=True)
-def gather(power: Floats, first: int, apart: float, peaks: Peaks) -> None:
-    """Put the local maxima of `power` among the highest peaks where they belong.
+def gather(power: Floats, first: int, most: int, peaks: Peaks) -> None:
+    """Add the local maxima of `power`, so that `peaks` has the `most` highest of all and some others.
 
     ``power[k]`` is that of frequency number ``first + k``; the first and last one are only neighbours, so pieces of a
-    spectrum overlap by two. Of two peaks closer than `apart` steps, the higher one stays.
+    spectrum overlap by two.
     """
+    place, height, held, floor = peaks
     last = len(power) - 1
-    for begin in range(1, last, _STRETCH):
-        end = min(begin + _STRETCH, last)
-        if _highest(power[begin:end]) <= peaks.height[-1]:
-            continue
-        for k in range(begin, end):
-            here = power[k]
-            if here > peaks.height[-1] and here > power[k - 1] and here >= power[k + 1]:
-                left, right = here - power[k - 1], here - power[k + 1]
-                _insert(peaks, first + k + (left - right) / (2 * (left + right)), here, apart)
-
-
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def _highest(power: Floats) -> float:
-    highest = np.float32(0)
-    for value in power:
-        highest = max(highest, value)
-    return float(highest)
+    highest = np.empty(_COLUMNS, np.float32)
+    for begin in range(1, last, _COLUMNS * _DEPTH):
+        end = min(begin + _COLUMNS * _DEPTH, last)
+        _highest_of_columns(power[begin:end], highest)
+        for column in range(_COLUMNS):
+            if highest[column] <= floor[0]:
+                continue
+            for k in range(begin + column, end, _COLUMNS):
+                here = power[k]
+                if here > floor[0] and here > power[k - 1] and here >= power[k + 1]:
+                    if held[0] == len(place):
+                        prune(most, peaks)
+                    left, right = here - power[k - 1], here - power[k + 1]
+                    place[held[0]] = first + k + (left - right) / (2 * (left + right))
+                    height[held[0]] = here
+                    held[0] += 1
 
 
 @njit(cache=True, nogil=True)
-def _insert(peaks: Peaks, place: float, height: float, apart: float) -> None:
-    """Insert a peak, drop the lowest one or those that it outshines; not if a higher one is close."""
+def prune(most: int, peaks: Peaks) -> None:
+    """Keep the `most` highest peaks."""
+    held = peaks.held[0]
+    if held <= most:
+        return
+    floor = np.partition(peaks.height[:held], held - most - 1)[held - most - 1]
     kept = 0
-    for k in range(len(peaks.place)):
-        close = peaks.height[k] > 0 and abs(peaks.place[k] - place) < apart
-        if close and peaks.height[k] >= height:
-            return
-        if not close:
+    for k in range(held):
+        if peaks.height[k] > floor:
             peaks.place[kept], peaks.height[kept] = peaks.place[k], peaks.height[k]
             kept += 1
-    peaks.height[kept:] = 0
-    k = min(kept, len(peaks.place) - 1)
-    while k > 0 and peaks.height[k - 1] < height:
-        peaks.place[k], peaks.height[k] = peaks.place[k - 1], peaks.height[k - 1]
-        k -= 1
-    peaks.place[k], peaks.height[k] = place, height
+    peaks.held[0], peaks.floor[0] = kept, floor
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _highest_of_columns(power: Floats, highest: Floats) -> None:
+    """Fill in the highest of the powers k, k + n, k + 2 n ... for each of n columns; quick, for it vectorises."""
+    highest[:] = 0
+    columns, count = np.uint64(len(highest)), np.uint64(len(power))  # unsigned: no index is looked at for its sign
+    whole = count // columns * columns
+    for begin in range(np.uint64(0), whole, columns):
+        for k in range(columns):
+            highest[k] = max(highest[k], power[begin + k])
+    for k in range(count - whole):
+        highest[k] = max(highest[k], power[whole + k])
