@@ -22,7 +22,7 @@ FEWEST = 5  # points of a band that takes part: a sinusoid with a mean fits any 
 
 _PIECE = 36 * BLOCK  # frequencies whose powers are held at once; they stay in the second-level cache
 _TRIALS = 24_000  # points' phases spent on peaks above `top`: of few points the coarse powers are the least exact
-_MOST_TRIALS = 512
+_MOST_TRIALS = 1000
 _SPARE = 4
 _MOST_STEPS = 2**36  # frequencies of an object; a baseline that needs more is of times that are none
 
@@ -68,6 +68,8 @@ def search(
             f"maximum_frequency={maximum_frequency}, oversampling={oversampling}, top={top}: "
             "the first must be above 0, the others 1 or more"
         )
+    if minimum_frequency is not None and not minimum_frequency >= 0:
+        raise InputError(f"minimum_frequency={minimum_frequency}: it must be 0 or more, or None")
     points = centred(bands, FEWEST)
     objects = len(points.baseline)
     frequency = np.full((objects, top), np.nan)
