@@ -17,7 +17,7 @@ from skyhouse.errors import FormatError, InputError
 from skyhouse.lightcurves.curves import Band
 from skyhouse.surveys import ztf
 from skyhouse.surveys.ztf import ZTF
-from skyhouse.surveys.ztf.nested import merged
+from skyhouse.surveys.ztf.nested import of_objects
 from skyhouse.surveys.ztf.positions import grouped, mean_places
 from skyhouse.surveys.ztf.tables import BANDS, objects_schema
 
@@ -74,6 +74,25 @@ def test_curves_of_one_star_are_merged_by_position(tmp_path):
     assert (neighbour["object_id"], neighbour["nobs_r"]) == (545201400000008, 1)
     assert len(converted(IRSA, tmp_path / "b.parquet", radius_arcsec=5.0)) == 1
     assert len(converted(IRSA, tmp_path / "c.parquet", radius_arcsec=0.1)) == 4
+
+
+def test_fields_may_be_aligned_to_one_zero_point(tmp_path):
+    times = [float(t) for t in range(12)]
+    magnitudes = {545: [18.0 + t / 4 for t in range(7)], 1545: [18.5 + t / 4 for t in range(5)]}
+    curves = [
+        {"hmjd": times[at : at + len(mag)], "mag": mag, "magerr": [0.125] * len(mag), "catflags": [0] * len(mag)}
+        for at, mag in ((0, magnitudes[545]), (7, magnitudes[1545]))
+    ]
+    kind = pa.struct(
+        [(name, pa.list_(pa.float64())) for name in ("hmjd", "mag", "magerr")] + [("catflags", pa.list_(pa.int32()))]
+    )
+    rows = IRSA.take([0, 2]).set_column(7, "lightcurve", pa.array(curves, kind))
+    (plain,) = converted(rows, tmp_path / "a.parquet")
+    (aligned,) = converted(rows, tmp_path / "b.parquet", align=True)
+    assert plain["r"]["mag"] == magnitudes[545] + magnitudes[1545]
+    shift = np.median(magnitudes[545]) - np.median(magnitudes[1545])
+    assert aligned["r"]["mag"] == magnitudes[545] + [mag + shift for mag in magnitudes[1545]]
+    assert shift == -0.25
 
 
 @pytest.mark.parametrize("order", [[3, 2, 1, 0], [1, 3, 0, 2]])
@@ -221,9 +240,7 @@ def pairs(curve):
     return list(zip(curve["mjd"], curve["mag"], strict=True))
 
 
-@given(
-    st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, float("nan")]), max_size=6), min_size=1, max_size=8), st.data()
-)
+@given(st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0]), max_size=6), min_size=1, max_size=8), st.data())
 def test_curves_are_merged_as_one_by_one(curves, data):
     owner = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(curves), max_size=len(curves))))
     flat = np.array([t for one in curves for t in one])
@@ -231,9 +248,9 @@ def test_curves_are_merged_as_one_by_one(curves, data):
     offsets = np.concatenate(([0], np.cumsum([len(one) for one in curves])))
     band = Band(offsets, flat, flat.astype("f4"), flat.astype("f4"), number.astype("i4"))
     order = np.array(data.draw(st.permutations(range(len(curves)))))
-    for one, row in enumerate(merged(band, order, owner[order], 3).to_pylist()):
+    for one, row in enumerate(of_objects(band, order, owner[order], 3).to_pylist()):
         mine = [n for c in order if owner[c] == one for n in range(offsets[c], offsets[c + 1])]
-        assert row["catflags"] == sorted(mine, key=lambda n: (np.isnan(flat[n]), flat[n]))
+        assert row["catflags"] == sorted(mine, key=lambda n: flat[n])
 
 
 def test_detections_may_be_csv_with_any_names(tmp_path):

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from skyhouse.errors import InputError
 from skyhouse.lightcurves.curves import Band
-from skyhouse.surveys.ztf.nested import band_of, fields_of, flagged, merged
+from skyhouse.surveys.ztf.nested import band_of, fields_of, flagged, of_objects
 from skyhouse.surveys.ztf.positions import grouped, mean_places
 from skyhouse.surveys.ztf.tables import BANDS, objects_table
 
@@ -42,11 +42,13 @@ def curves_column(schema: pa.Schema) -> list[str] | None:
     return None
 
 
-def convert(rows: pa.Table, curves: list[str], radius_arcsec: float = 1.0) -> pa.Table:
+def convert(rows: pa.Table, curves: list[str], radius_arcsec: float = 1.0, *, align: bool = False) -> pa.Table:
     """Return the objects of rows of IRSA's layout, merged within a radius, sorted by id.
 
     `curves` are the columns of `curves_column`. An object's id is the smallest of its curves' objectids, its place
-    the middle of theirs. Points stand by time, those of one time in the order of their curves' ids. Raises InputError
+    the middle of theirs. Points stand by time, those of one time in the order of their curves' ids. With `align` the
+    magnitudes of each curve (of 5 points or more) are shifted to the median of its object's longest in that band, since
+    zero points differ from field to field. Raises InputError
     for a filter that is not 1, 2 or 3, a curve without a place or an id, and an objectid that comes twice.
     """
     named = {name.lower(): name for name in rows.column_names}
@@ -71,7 +73,7 @@ def convert(rows: pa.Table, curves: list[str], radius_arcsec: float = 1.0) -> pa
     found = {}
     for number, name in enumerate(BANDS, start=1):
         here = filters == number
-        found[name] = merged(band, order[here], group[here], len(first))
+        found[name] = of_objects(band, order[here], group[here], len(first), align=align)
     return objects_table(ids[first], *middle, found)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skyhouse.errors import InputError
 from skyhouse.lightcurves.curves import Band
 from skyhouse.surveys.ztf.tables import curve
 
-__all__ = ["band_of", "fields_of", "flagged", "gathered", "merged"]
+__all__ = ["band_of", "fields_of", "flagged", "gathered", "of_objects"]
 
 
 def fields_of(kind: pa.DataType) -> dict[str, str]:
@@ -54,26 +53,26 @@ def flagged(band: Band) -> Band:
 
 def gathered(bands: Mapping[str, Band]) -> dict[str, pa.StructArray]:
     """Return curves as columns of the nested table, each in the order of time."""
-    return {name: merged(band, np.arange(len(band)), np.arange(len(band)), len(band)) for name, band in bands.items()}
+    return {
+        name: of_objects(band, np.arange(len(band)), np.arange(len(band)), len(band)) for name, band in bands.items()
+    }
 
 
-def merged(band: Band, curves: Any, owner: Any, objects: int) -> pa.StructArray:
+def of_objects(band: Band, curves: Any, owner: Any, objects: int, *, align: bool = False) -> pa.StructArray:
     """Return the light curves of objects, by time: curve ``curves[n]`` of the band is of object ``owner[n]``.
 
-    An object with several curves gets the points of all; points of one time stay in the order of `curves`. Raises
+    An object with several curves gets the points of all; points of one time stay in the order of `curves`. With
+    `align` the curves' zero points are made those of the one with most points (`skyhouse.lightcurves.merged`). Raises
     InputError where there are more points than a column of lists can hold.
     """
-    from skyhouse.surveys.ztf.merging import merge  # compiled code loads when it is used
+    from skyhouse.lightcurves.clean import merged  # compiled code loads when it is used
 
-    assert band.catflags is not None
-    counts = np.bincount(owner, weights=band.counts[curves], minlength=objects).astype(np.int64)
-    offsets = np.concatenate(([0], np.cumsum(counts)))
-    if offsets[-1] > np.iinfo(np.int32).max:
-        raise InputError(f"{offsets[-1]} points in one band are too many for one file; divide it")
-    points = (band.mjd, band.mag, band.magerr, band.catflags)
-    out = tuple(np.empty(offsets[-1], values.dtype) for values in points)
-    merge(band.offsets, points, curves, owner, offsets, out)
-    return curve(offsets, *out)
+    order = curves[np.argsort(owner, kind="stable")]
+    if len(order) != len(band) or np.any(np.diff(order) != 1):
+        band = Band.of(band.to_arrow().take(pa.array(order)))
+    groups = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=objects))))
+    found = merged(band, groups, align=align)
+    return curve(found.offsets, found.mjd, found.mag, found.magerr, found.catflags)
 
 
 def _turned(rows: pa.Array) -> pa.StructArray:

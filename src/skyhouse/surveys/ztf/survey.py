@@ -32,17 +32,19 @@ _HIVE = re.compile(r"[^/\\]+=[^/\\]+")
 
 @dataclass(frozen=True)
 class Ztf:
-    """The converter of ZTF's light curves. `names` are the columns of detections, `radius_arcsec` merges IRSA's rows.
+    """The converter of ZTF's light curves.
 
-    For files with columns of other names, or another radius: ``lake.ingest(paths, survey=ZTF.reading(mag="m"))``.
+    `names` are the columns of detections. IRSA's rows are merged within `radius_arcsec`, and with `align` shifted to
+    one zero point. For others than the usual: ``lake.ingest(paths, survey=ZTF.reading(mag="m"))``.
     """
 
     names: Names = field(default_factory=Names)
     radius_arcsec: float = 1.0
+    align: bool = False
     name = "ztf"
 
-    def reading(self, *, radius_arcsec: float | None = None, **names: str) -> Ztf:
-        """Return the converter for detections with these columns (see `detections.Names`), or for another radius.
+    def reading(self, *, radius_arcsec: float | None = None, align: bool | None = None, **names: str) -> Ztf:
+        """Return the converter for detections with these columns (see `detections.Names`), another radius, or aligning.
 
         Raises InputError for what is no column of detections.
 
@@ -54,7 +56,8 @@ class Ztf:
         except TypeError:
             known = ", ".join(Names.__dataclass_fields__)
             raise InputError(f"detections have columns for {known}, not for {', '.join(names)}") from None
-        return replace(self, names=named, radius_arcsec=self.radius_arcsec if radius_arcsec is None else radius_arcsec)
+        radius = self.radius_arcsec if radius_arcsec is None else radius_arcsec
+        return replace(self, names=named, radius_arcsec=radius, align=self.align if align is None else align)
 
     @property
     def definitions(self) -> Mapping[str, Definition]:
@@ -100,7 +103,7 @@ class Ztf:
             named = {name.lower(): name for name in schema.names}
             if set(irsa.COLUMNS) <= named.keys() and (curves := irsa.curves_column(schema)):
                 rows = file.read([named[name] for name in irsa.COLUMNS] + _leaves(file, curves, irsa.PARTS.values()))
-                return irsa.convert(rows, curves, self.radius_arcsec)
+                return irsa.convert(rows, curves, self.radius_arcsec, align=self.align)
             ids = next((named[name] for name in axs.IDS if name in named), None)
             if ids and {"ra", "dec"} <= named.keys() and (bands := axs.curve_columns(schema)):
                 chosen = [ids, named["ra"], named["dec"], *(name for columns in bands.values() for name in columns)]
