@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 import skyhouse
-from skyhouse import cli_simulate, cli_spark
+from skyhouse import cli_apply, cli_simulate, cli_spark
 from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
 from skyhouse.terminal import (
@@ -33,6 +33,9 @@ app.add_typer(cli_spark.app, name="spark")
 app.add_typer(cli_simulate.app, name="simulate")
 
 app.command()(calibrate)
+app.command()(cli_apply.apply)
+app.command()(cli_apply.refresh)
+app.command()(cli_apply.estimate)
 
 LakeOption = Annotated[Path, typer.Option("--lake", envvar="SKYHOUSE_LAKE", help="The lake's folder.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or spark; chosen for you without it.")]

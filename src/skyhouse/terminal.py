@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from skyhouse.ingest import Progress as IngestProgress
+    from skyhouse.objects.run import Progress as RunProgress
     from skyhouse.query.job import Progress as QueryProgress
     from skyhouse.query.query import Query
 
 __all__ = [
     "grid",
     "named_value",
+    "objects_bar",
     "print_json",
     "print_query",
     "print_query_json",
@@ -71,6 +73,25 @@ def progress_bar(
 
     with bar:
         yield count, watch
+
+
+@contextmanager
+def objects_bar(what: str) -> Iterator[Callable[[RunProgress], None]]:
+    """Show how far a run over objects is, on a terminal only; gives the callback that feeds it."""
+    bar = Progress(
+        TextColumn(f"{what} [bold]{{task.percentage:>3.0f}}%"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task("", total=None)
+
+    def watch(state: RunProgress) -> None:
+        bar.update(task, completed=state.done, total=state.objects, description=str(state))
+
+    with bar:
+        yield watch
 
 
 def named_value(text: str) -> tuple[str, Any]:
