@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -111,7 +112,8 @@ class CostEstimate:
             took += f", {sample.failures:,} of them failed"
         each = ", ".join(f"{time_told(value)} to {name}" for name, value in sample.per_object.items())
         sizes = f"{size_told(sample.read_bytes)} read, {size_told(sample.written_bytes)} written"
-        lines = [took, f"an object: {each}; {sizes}"]
+        doubt = "" if math.isnan(sample.uncertainty) else f" (+- {100 * sample.uncertainty:.0f}%)"
+        lines = [took, f"an object: {each}{doubt}; {sizes}"]
         if sample.start_seconds >= 0.1:
             lines.append(f"once in each worker: {time_told(sample.start_seconds)} (imports, setup, compiling)")
         return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from skyhouse.objects.costs import Workload
@@ -97,6 +98,20 @@ class Sample:
     def cpu_seconds(self) -> float:
         """Seconds of the processor for the whole job, without the start of the workers."""
         return sum(self.total(step).cpu for step in _STEPS)
+
+    @property
+    def uncertainty(self) -> float:
+        """The standard error of `cpu_seconds` as a share of it, by how the pieces differ; NaN for less than two.
+
+        That of a ratio (seconds to bytes) of a sample without repetition: Cochran 1977, Sampling Techniques, 6.4.
+        """
+        pieces, number = self.pieces, len(self.pieces)
+        seconds: list[float] = [sum(getattr(piece, step).cpu for step in _STEPS) for piece in pieces]
+        if number < 2 or not sum(seconds):
+            return math.nan
+        ratio = sum(seconds) / sum(piece.bytes for piece in pieces)
+        spread = sum((taken - ratio * piece.bytes) ** 2 for taken, piece in zip(seconds, pieces, strict=True))
+        return math.sqrt(max(0.0, 1 - self.share) * number * spread / (number - 1)) / sum(seconds)
 
     @property
     def per_object(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ from skyhouse.foreign.fetched import Fetched
 from skyhouse.lake.registry import Registry
 from skyhouse.query.answer import Answer, Asked, Course
 from skyhouse.query.checked import Checked
-from skyhouse.query.costs import Profile
+from skyhouse.query.costs import Profile, Rates
 from skyhouse.query.engines import engine_named
 from skyhouse.query.explain import Explanation
 from skyhouse.query.lower import lower_resolved
@@ -156,6 +156,11 @@ class SessionContext:
 
             return SparkRunner(self._spark_engine())
         raise InputError(f"tasks run on 'pool' or 'spark', not {engine!r}")
+
+    def spark_rates(self) -> tuple[str, Rates] | None:
+        """Return Spark's master and what it takes, its start too where it is not up; None where it is missing."""
+        rates = self._forecaster.spark_rates("spark" in self._running)
+        return None if rates is None else (self._forecaster.spark.master, rates)
 
     def close(self) -> None:
         """Stop what was started."""

@@ -89,6 +89,12 @@ class Forecaster:
             if name in profile.rates
         ]
 
+    def spark_rates(self, running: bool) -> Rates | None:
+        """Return what Spark takes here, its start too where it is not up; None where it is missing."""
+        if self.spark.missing and not running:
+            return None
+        return replace(self._spark_rates, start=0.0) if running else self._spark_rates
+
     def learn(self, forecast: Forecast, prediction: Prediction, seconds: float) -> None:
         """Take in how long a query took of which this was predicted; of one that calls functions, what these took."""
         if forecast.costs:

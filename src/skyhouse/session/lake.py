@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from skyhouse.engine.base import TaskRunner
     from skyhouse.ingest import IngestReport, Progress
+    from skyhouse.objects.estimate import CostEstimate
     from skyhouse.objects.function import Function
     from skyhouse.objects.run import Progress as RunProgress
     from skyhouse.objects.run import Run
@@ -342,6 +343,27 @@ class Lake:
         return self._applying.refresh(
             table, function, engine=engine, max_failures=max_failures, timeout=timeout, progress=progress
         )
+
+    def estimate(
+        self,
+        function: Function,
+        objects: Query | str,
+        *,
+        key: Sequence[str] | str | None = None,
+        seconds: float = 8.0,
+    ) -> CostEstimate:
+        """Return what `apply` would take, from a sample: here, on Spark, and on the machines of the price table.
+
+        The sample takes about so many `seconds`, in the pool's workers. Printed, the estimate is a table with its
+        arithmetic; `rows` has it as data, and `scaled` makes it one for another number of objects. What machines cost
+        stands in ``costs.toml``: see docs/costs.md.
+
+        Raises what `apply` raises, and TaskError where the function cannot be used.
+        """
+        from skyhouse.session.estimating import estimate
+
+        work, units = self._applying.planned(function, objects, key)
+        return estimate(self._context, self.path, self.settings.workers, work, units, seconds)
 
     def raw(self, row: Any, kind: str = "MAPS", *, survey: str = "manga") -> HDUList:
         """Open the raw file behind a row of a survey's table, as astropy's HDUList.
