@@ -34,6 +34,7 @@ app.add_typer(cli_simulate.app, name="simulate")
 
 app.command()(calibrate)
 app.command()(cli_apply.apply)
+app.command()(cli_apply.refresh)
 app.command()(cli_apply.estimate)
 
 LakeOption = Annotated[Path, typer.Option("--lake", envvar="SKYHOUSE_LAKE", help="The lake's folder.")]

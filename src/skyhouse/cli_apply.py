@@ -1,4 +1,4 @@
-"""`skyhouse apply | estimate`: functions over objects, and what that takes."""
+"""`skyhouse apply | refresh | estimate`: functions over objects, and what that takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skyhouse.terminal import objects_bar, print_json
 if TYPE_CHECKING:
     from skyhouse.objects.run import Run
 
-__all__ = ["apply", "estimate"]
+__all__ = ["apply", "estimate", "refresh"]
 
 FunctionArgument = Annotated[
     str, typer.Argument(metavar="FUNCTION", help="MODULE:FUNCTION or FILE.py:FUNCTION, or a call that returns it.")
@@ -76,13 +76,35 @@ def apply(
     _tell(run, as_json=as_json)
 
 
+def refresh(
+    table: Annotated[str, typer.Argument(help="A table that apply has made.")],
+    function: Annotated[
+        str | None, typer.Option(help="Where its function is now: MODULE:FUNCTION or FILE.py:FUNCTION.")
+    ] = None,
+    lake: LakeOption = _LAKE,
+    engine: EngineOption = None,
+    max_failures: FailuresOption = "0.01",
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do what is new or changed in the input of a table that apply has made. Exit code 2 where objects failed."""
+    from skyhouse.objects.named import named_function
+
+    called = None if function is None else named_function(function)
+    with skyhouse.open(lake, create=False) as opened, objects_bar("refreshing") as watch, _stoppable():
+        run = opened.refresh(
+            table, called, engine=engine, max_failures=_limit(max_failures), timeout=timeout, progress=watch
+        ).wait()
+    _tell(run, as_json=as_json)
+
+
 def estimate(
     function: FunctionArgument,
     query: QueryArgument,
     objects: Annotated[
         int | None, typer.Option(min=1, help="For so many objects of the same kind, such as 1000000000.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long the sample takes, about.")] = 8.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long the sample takes, about.")] = 5.0,
     lake: LakeOption = _LAKE,
     as_json: JsonOption = False,
 ) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import time
+from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import skyhouse
 from skyhouse import Column
 from skyhouse.errors import InputError, TaskError
+from skyhouse.lake.lineage import Source
 from skyhouse.objects.sampling import orders
 from skyhouse.objects.units import Unit
 
@@ -52,7 +58,7 @@ def test_counts_of_the_sample_add_up(lake):
     assert sum(piece.bytes for piece in sample.pieces) == sum(sample.parts) == sample.bytes > 0
     assert sample.failures == 0
     assert found.here.cpu_seconds > 0
-    assert [one.machine.name for one in found.costs][0] == "here"
+    assert found.costs[0].machine.name == "here"
     assert {"c7i-on-demand", "own-servers"} <= {one.machine.name for one in found.costs}
 
 
@@ -138,23 +144,31 @@ def test_what_cannot_be_estimated(lake):
         lake.estimate(deadly, "ztf.objects")
 
 
-def unit(number: int, size: int) -> Unit:
-    from skyhouse.lake.lineage import Source
-
-    return Unit(Source(f"f#{number}-{number}", "f"), number, number, 100, size)
-
-
-@pytest.mark.parametrize(("number", "workers"), [(1, 4), (3, 2), (40, 4), (5000, 8)])
-def test_a_sample_is_from_all_over_the_input(number: int, workers: int):
-    units = [unit(place, 20_000_000) for place in range(number)]
+@pytest.mark.parametrize(
+    ("number", "workers", "rows"), [(1, 4, 100), (3, 2, 100), (40, 4, 100), (900, 8, 100), (90, 4, 300)]
+)
+def test_a_sample_is_from_all_over_the_input(tmp_path: Path, number: int, workers: int, rows: int):
+    """Units have 100 rows each; in larger row groups those of one are read together."""
+    path = str(tmp_path / "f.parquet")
+    pq.write_table(pa.table({"x": np.zeros(100 * number, "i1")}), path, row_group_size=rows)
+    units = [Unit(Source(f"f#{n}", path), 100 * n, 100 * n + 100, 2_000_000) for n in range(number)]
     taken = orders("spool", units, workers, 8.0)
-    assert len(taken) == min(workers, number)
-    places = [one.first for order in taken for one in order.units]
-    assert len(set(places)) == len(places) >= min(number, 2 * workers)
-    gaps = [b - a for a, b in zip(sorted(places), sorted(places)[1:], strict=False)]
-    assert max(gaps, default=0) <= 2 * number / len(places)
+    found = sorted((one.start, one.stop) for order in taken for one in order.units)
+    assert all(start % rows == 0 and stop - start == rows for start, stop in found)
+    assert len(set(found)) == len(found) >= min(100 * number // rows, 2 * workers)
+    gaps = [b - a for a, b in pairwise(start for start, _ in found)]
+    assert max(gaps, default=0) <= 2 * 100 * number / len(found)
     sizes = [len(order.units) for order in taken]
     assert max(sizes) - min(sizes) <= 1
+    assert all(one.bytes == 2_000_000 * rows // 100 for order in taken for one in order.units)
+
+
+def test_of_a_large_row_group_the_first_part_is_read(tmp_path: Path):
+    path = str(tmp_path / "f.parquet")
+    pq.write_table(pa.table({"x": np.zeros(1000, "i1")}), path)
+    units = [Unit(Source(f"f#{n}", path), 100 * n, 100 * n + 100, 20_000_000) for n in range(10)]
+    (order,) = orders("spool", units, 2, 8.0)
+    assert [(one.start, one.stop) for one in order.units] == [(0, 100)]
 
 
 def test_an_empty_input_has_no_sample():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from skyhouse.errors import InputError
@@ -33,6 +35,17 @@ def test_seconds_are_carried_by_bytes():
     assert SAMPLE.written_bytes == 1000 / 200
     assert SAMPLE.speed == pytest.approx(0.8)
     assert SAMPLE.waited == pytest.approx(24 - 16 / 0.8)
+
+
+def test_pieces_that_differ_leave_doubt():
+    def piece(seconds: float) -> Piece:
+        return Piece(100, 1000, 100, 100, 0, Spent(), Spent(seconds, seconds), Spent(), 0.0)
+
+    assert SAMPLE.uncertainty == 0  # both of its pieces take a hundredth of a second a byte
+    doubtful = Sample((piece(10), piece(30)), (4000, 4000), 800, 1)
+    assert doubtful.uncertainty == pytest.approx(math.sqrt((1 - 1 / 4) * 2 * (10**2 + 10**2)) / 40)
+    assert Sample((piece(10), piece(30)), (2000,), 200, 1).uncertainty == 0  # all was looked at
+    assert math.isnan(Sample((piece(10),), (4000,), 400, 1).uncertainty)
 
 
 def test_the_work_of_a_sample():
@@ -82,7 +95,7 @@ def test_an_estimate_is_printed_with_its_arithmetic(estimate: CostEstimate):
     assert str(estimate) == (
         "f over t\n"
         "sample: 128 objects from 2 pieces of the input, 20 s, 1 of them failed\n"
-        "an object: 20 ms to read, 160 ms to compute, 20 ms to write; 20 bytes read, 5 bytes written\n"
+        "an object: 20 ms to read, 160 ms to compute, 20 ms to write (+- 0%); 20 bytes read, 5 bytes written\n"
         "once in each worker: 5 s (imports, setup, compiling)\n"
         "\n"
         "machine  nodes x cores  wall      core-hours  bound by  dollars\n"

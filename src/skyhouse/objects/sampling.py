@@ -8,6 +8,7 @@ long light curves are.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -17,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter
 from skyhouse.objects.sample import Piece, Sample, Spent
 from skyhouse.objects.task import Work, called, chunk, loaded, read
-from skyhouse.objects.units import Unit
+from skyhouse.objects.units import TARGET, Unit
 from skyhouse.query.rowwise import ROW
 
 __all__ = ["Take", "Taken", "gathered", "orders", "take"]
@@ -133,7 +135,7 @@ class _Taker:
             good.append(made.rows)
         if not computed:
             return Piece(unit.rows, unit.bytes, 0, 0, 0, read_, compute, Spent(), 0.0)
-        write, written = self._written(pa.concat_tables(good))
+        write, written = self._written(good)
         more = objects / computed
         return Piece(
             unit.rows, unit.bytes, objects, computed, failures, read_, compute * more, write * more, written * more
@@ -144,39 +146,64 @@ class _Taker:
         called(self._work.function, batch.slice(0, size))
         return watch.spent().cpu
 
-    def _written(self, rows: pa.Table) -> tuple[Spent, float]:
-        """Return the seconds and bytes that rows take to be written, without what a file takes that has none."""
-        (empty, least), (full, size) = self._file(rows.slice(0, 0)), self._file(rows)
+    def _written(self, parts: Sequence[pa.Table]) -> tuple[Spent, float]:
+        """Return the seconds and bytes that results take to be written, without what a file takes that has none."""
+        (empty, least), (full, size) = self._file([parts[0].slice(0, 0)]), self._file(parts)
         spent = Spent(max(0.0, full.cpu - empty.cpu), max(0.0, full.wall - empty.wall))
         return spent, max(0.0, size - least)
 
-    def _file(self, rows: pa.Table) -> tuple[Spent, int]:
+    def _file(self, parts: Sequence[pa.Table]) -> tuple[Spent, int]:
         watch = Watch()
         with TableWriter(self._work.table, self._folder) as writer:
-            writer.write(rows, Source("sample"))
+            for rows in parts:
+                writer.write(rows, Source("sample"))
             written = writer.close()
         return watch.spent(), sum(file.size for file in written)
 
 
 def orders(spool: str, units: Sequence[Unit], workers: int, seconds: float) -> list[Take]:
-    """Return the parts of a sample, one for each worker: units from all over the input."""
+    """Return the parts of a sample, one for each worker: units from all over the input, joined to whole row groups."""
     if not units:
         return []
-    size = sum(unit.bytes for unit in units) / len(units)
-    wanted = int(workers * seconds * _READ_BYTES / max(size, 1.0))
-    count = min(len(units), max(2 * workers, min(wanted, _UNITS * workers)))
-    chosen = [units[(2 * number + 1) * len(units) // (2 * count)] for number in range(count)]
-    mixed = [chosen[place] for place in np.random.default_rng(0).permutation(count)]
-    shares = [tuple(mixed[worker::workers]) for worker in range(min(workers, count))]
-    return [Take(spool, share, seconds, time.time()) for share in shares]
+    count = min(len(units), _UNITS * workers)
+    places = [(2 * number + 1) * len(units) // (2 * count) for number in range(count)]
+    starts: dict[str, frozenset[int]] = {}
+    joined = list(dict.fromkeys(_joined(units, place, starts) for place in places))
+    mixed = [joined[place] for place in np.random.default_rng(0).permutation(len(joined))]
+    read = itertools.accumulate(unit.bytes for unit in mixed)
+    most = workers * seconds * _READ_BYTES
+    number = max(2 * workers, sum(1 for size in read if size <= most))
+    taken = [tuple(mixed[worker:number:workers]) for worker in range(min(workers, len(mixed)))]
+    return [Take(spool, part, seconds, time.time()) for part in taken]
 
 
-def gathered(takes: Sequence[Taken], tasks: Sequence[Sequence[Unit]], workers: int, seconds: float) -> Sample:
-    """Return the sample that workers have taken of a job's tasks."""
+def _joined(units: Sequence[Unit], place: int, starts: dict[str, frozenset[int]]) -> Unit:
+    """Return the unit at a place with its neighbours in the same row group, from its beginning on.
+
+    A reader decodes what lies before a unit in its row group, which a task seldom has to. Of a very large row group it
+    is only the first part.
+    """
+    path = units[place].path
+    if path not in starts:
+        metadata = pq.read_metadata(path)
+        rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        starts[path] = frozenset(itertools.accumulate([0, *rows]))
+    first = place
+    while first and units[first].start not in starts[path] and units[first - 1].path == path:
+        first -= 1
+    last, size = first, units[first].bytes
+    while units[last].stop not in starts[path] and last + 1 < len(units) and size + units[last + 1].bytes <= TARGET:
+        last += 1
+        size += units[last].bytes
+    return Unit(units[first].source, units[first].start, units[last].stop, size)
+
+
+def gathered(takes: Sequence[Taken], units: Sequence[Unit], workers: int, seconds: float) -> Sample:
+    """Return the sample that workers have taken of a job's units."""
     return Sample(
         tuple(piece for taken in takes for piece in taken.pieces),
-        tuple(sum(unit.bytes for unit in task) for task in tasks),
-        sum(unit.rows for task in tasks for unit in task),
+        tuple(unit.bytes for unit in units),
+        sum(unit.rows for unit in units),
         workers,
         max((taken.begun_seconds for taken in takes), default=0.0),
         statistics.median([taken.start_seconds for taken in takes] or [0.0]),

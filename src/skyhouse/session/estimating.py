@@ -16,7 +16,7 @@ from skyhouse.objects.prices import prices
 from skyhouse.objects.sample import Sample
 from skyhouse.objects.sampling import gathered, orders, take
 from skyhouse.objects.task import Work
-from skyhouse.objects.units import Unit, shares
+from skyhouse.objects.units import Unit
 
 if TYPE_CHECKING:
     from skyhouse.session.context import SessionContext
@@ -37,19 +37,19 @@ def estimate(
 
 
 def _sample(context: SessionContext, work: Work, units: Sequence[Unit], workers: int, seconds: float) -> Sample:
-    tasks = list(shares(units))
+    workers = min(workers, len(units))
     began = time.perf_counter()
     takes = []
     with tempfile.TemporaryDirectory(prefix="skyhouse-estimate-") as folder:
         spool = Path(folder) / "work"
         spool.write_bytes(work.pickled())
-        wanted = orders(str(spool), units, min(workers, len(tasks)), seconds)
+        wanted = orders(str(spool), units, workers, seconds)
         for outcome in context.runner("pool").run(take, wanted):
             if outcome.value is None:
                 assert outcome.error is not None
                 raise outcome.error
             takes.append(outcome.value)
-    return gathered(takes, tasks, min(workers, len(tasks)), time.perf_counter() - began)
+    return gathered(takes, units, workers, time.perf_counter() - began)
 
 
 def _here(sample: Sample, workers: int) -> Machine:

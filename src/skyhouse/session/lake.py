@@ -350,7 +350,7 @@ class Lake:
         objects: Query | str,
         *,
         key: Sequence[str] | str | None = None,
-        seconds: float = 8.0,
+        seconds: float = 5.0,
     ) -> CostEstimate:
         """Return what `apply` would take, from a sample: here, on Spark, and on the machines of the price table.
 
