@@ -113,7 +113,7 @@ class Run:
         self._work, self._plan, self._tables, self._runner = work, plan, tables, runner
         self._watch, self._ended = progress, ended
         self._spool = spool
-        self._stopped = threading.Event()
+        self._stopped, self._over = threading.Event(), threading.Event()
         self._rate = 0.0  # objects of the input that a worker has done in a second, the last time
         self._lock = threading.Lock()
         self._began = time.perf_counter()
@@ -146,17 +146,19 @@ class Run:
         EngineError.
         """
         try:
-            self._thread.join(timeout)
+            self._over.wait(timeout)
         except KeyboardInterrupt:
             self.cancel()
-            self._thread.join()
+            self.join()
             raise
-        if self.error is not None and not self._thread.is_alive():
+        if self.error is not None and self._over.is_set():
             raise self.error
         return self
 
     def join(self) -> None:
         """Wait for the end, however it is."""
+        # Before Python 3.13 a join that Ctrl-C interrupts takes the thread for ended, and the process ends under it.
+        self._over.wait()
         self._thread.join()
 
     def __repr__(self) -> str:
@@ -173,9 +175,12 @@ class Run:
             self.error = error
             self.status = "failed"
         finally:
-            if self.status == "done" and self._ended is not None:
-                self._ended()
-            self._spool.unlink(missing_ok=True)
+            try:
+                if self.status == "done" and self._ended is not None:
+                    self._ended()
+                self._spool.unlink(missing_ok=True)
+            finally:
+                self._over.set()
 
     def _do(self) -> None:
         table, failures = self._tables
