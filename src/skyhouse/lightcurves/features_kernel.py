@@ -9,7 +9,14 @@ import numpy.typing as npt
 from numba import njit
 
 from skyhouse.lightcurves.curves import Band, Doubles, Flags, Floats, Offsets
-from skyhouse.lightcurves.features_order import anderson_darling, log_normal_table, median_deviation, quantile, sort
+from skyhouse.lightcurves.features_order import (
+    anderson_darling,
+    log_normal_table,
+    median_deviation,
+    median_of,
+    quantile,
+    sort,
+)
 
 __all__ = ["REASONS", "band_features"]
 
@@ -77,8 +84,8 @@ def _features(
 ) -> None:
     keys, spare = np.empty(most, np.int32), np.empty(most, np.int32)
     gaps = np.empty(most, np.float32)
-    room = np.empty((4, most))
-    lags = np.empty((_LAGS_KEPT, 3))
+    room = np.empty((5, most))
+    lags = np.empty((2 * _LAGS_KEPT, 3))
     for i in range(len(reasons)):
         here = slice(offsets[i], offsets[i + 1])
         n = offsets[i + 1] - offsets[i]
@@ -88,20 +95,20 @@ def _features(
         reasons[i] = _usable(t, m, e)
         if reasons[i] != _FINE:
             continue
-        ordered, dev, res, spans = room[0, :n], room[1, :n], room[2, :n], room[3, :n]
+        ordered, dev, res, weights, spans = room[0, :n], room[1, :n], room[2, :n], room[3, :n], room[4, :n]
         sort(bits[here], keys, spare, ordered)
         equal = ordered[0] == ordered[n - 1]
-        mean, variance = _moments(m, e, equal, dev, res, row)
+        mean, variance = _moments(m, e, equal, weights, dev, res, row)
         _order(m, e, ordered, row)
         if n >= 4 and not equal:
             row[_NORMALITY] = anderson_darling(ordered, mean, math.sqrt(variance), table)
         row[_DURATION] = t[n - 1] - t[0]
         if n >= 2:
             _sequence(t, dev, res, variance, gaps, row)
-            sort(gaps.view(np.int32)[: n - 1], keys, spare, spans[: n - 1])
-            row[_STETSON_J] = _stetson(gaps[: n - 1], (spans[(n - 2) // 2] + spans[(n - 1) // 2]) / 2, res)
+            typical = median_of(gaps.view(np.int32)[: n - 1], keys, spare)
+            row[_STETSON_J] = _stetson(gaps[: n - 1], typical, res)
         if n >= 3:
-            _lines(t, dev, e, row)
+            _lines(t, dev, weights, row)
         if n >= _ENOUGH:
             row[_STRUCTURE] = _structure(t, dev, spans, lags)
         reasons[i] = _reason(n, equal, row)
@@ -140,22 +147,25 @@ def _reason(n: int, equal: bool, row: Doubles) -> int:
 
 
 @njit(cache=True, nogil=True, fastmath=_REORDER)
-def _moments(m: Floats, e: Floats, equal: bool, dev: Doubles, res: Doubles, row: Doubles) -> tuple[float, float]:
-    """Fill in the moments; `dev`, the magnitudes less their mean; `res`, less the weighted mean, over their errors.
+def _moments(
+    m: Floats, e: Floats, equal: bool, weights: Doubles, dev: Doubles, res: Doubles, row: Doubles
+) -> tuple[float, float]:
+    """Fill in the moments; `weights`; `dev`, magnitudes less their mean; `res`, less the weighted mean, over errors.
 
     Return mean and variance.
     """
     n = len(m)
-    total = weights = weighted = errors = 0.0
+    total = whole = weighted = errors = 0.0
     for j in range(n):
         value, error = np.float64(m[j]), np.float64(e[j])
         weight = 1 / (error * error)
+        weights[j] = weight
         total += value
-        weights += weight
+        whole += weight
         weighted += weight * value
         errors += error * error
     mean = np.float64(m[0]) if equal else total / n
-    centre = np.float64(m[0]) if equal else weighted / weights
+    centre = np.float64(m[0]) if equal else weighted / whole
     row[_MEAN], row[_WEIGHTED] = mean, centre
     second = third = fourth = absolute = chi2 = 0.0
     for j in range(n):
@@ -264,32 +274,30 @@ def _stetson(gaps: Floats, typical: float, res: Doubles) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=_REORDER)
-def _lines(t: Doubles, dev: Doubles, e: Floats, row: Doubles) -> None:
+def _lines(t: Doubles, dev: Doubles, weights: Doubles, row: Doubles) -> None:
     """Fill in the straight lines: of least squares, and weighted by the errors."""
     n = len(t)
-    start, times, weights, weighted, level = t[0], 0.0, 0.0, 0.0, 0.0
+    start, times, whole, weighted, level = t[0], 0.0, 0.0, 0.0, 0.0
     for j in range(n):
-        weight = 1 / (np.float64(e[j]) * np.float64(e[j]))
         times += t[j] - start
-        weights += weight
-        weighted += weight * (t[j] - start)
-        level += weight * dev[j]
-    middle, centre, level = start + times / n, start + weighted / weights, level / weights
+        whole += weights[j]
+        weighted += weights[j] * (t[j] - start)
+        level += weights[j] * dev[j]
+    middle, centre, level = start + times / n, start + weighted / whole, level / whole
     tt = tm = ww = wm = 0.0
     for j in range(n):
-        weight = 1 / (np.float64(e[j]) * np.float64(e[j]))
         plain, own = t[j] - middle, t[j] - centre
         tt += plain * plain
         tm += plain * dev[j]
-        ww += weight * own * own
-        wm += weight * own * (dev[j] - level)
+        ww += weights[j] * own * own
+        wm += weights[j] * own * (dev[j] - level)
     trend, slope = tm / tt, wm / ww
     left = chi2 = 0.0
     for j in range(n):
         plain = dev[j] - trend * (t[j] - middle)
-        own = (dev[j] - level - slope * (t[j] - centre)) / np.float64(e[j])
+        own = dev[j] - level - slope * (t[j] - centre)
         left += plain * plain
-        chi2 += own * own
+        chi2 += weights[j] * own * own
     row[_TREND], row[_TREND_SIGMA] = trend, math.sqrt(left / (n - 2) / tt)
     row[_FIT], row[_FIT_SIGMA], row[_FIT_CHI2] = slope, math.sqrt(1 / ww), chi2 / (n - 2)
 
@@ -298,7 +306,8 @@ def _lines(t: Doubles, dev: Doubles, e: Floats, row: Doubles) -> None:
 def _structure(t: Doubles, dev: Doubles, spans: Doubles, lags: Doubles) -> float:
     """Return the slope of the structure function; NaN where fewer than two octaves of lags have enough pairs.
 
-    `lags` is room for each octave's number of pairs, their lags' and squared differences' sums.
+    `lags` is room for each octave's number of pairs, their lags' and squared differences' sums; two for each, which
+    take turns, so that a sum need not wait for the one before.
     """
     n = len(t)
     lags[:] = 0
@@ -310,16 +319,19 @@ def _structure(t: Doubles, dev: Doubles, spans: Doubles, lags: Doubles) -> float
         for j in range(n - apart):
             octave = min(max((exponents[j] >> 52) - _FIRST_OCTAVE, 0), _LAGS_KEPT - 1)
             change = dev[j + apart] - dev[j]
-            lags[octave, 0] += 1
-            lags[octave, 1] += spans[j]
-            lags[octave, 2] += change * change
+            turn = 2 * octave + (j & 1)
+            lags[turn, 0] += 1
+            lags[turn, 1] += spans[j]
+            lags[turn, 2] += change * change
         apart *= 2
     octaves = 0
     x = y = xx = xy = 0.0
-    for octave in range(_LAGS_KEPT):
-        pairs = lags[octave, 0]
-        if pairs >= _PAIRS and lags[octave, 2] > 0:
-            lag, size = math.log(lags[octave, 1] / pairs), math.log(lags[octave, 2] / pairs) / 2
+    for turn in range(0, 2 * _LAGS_KEPT, 2):
+        pairs = lags[turn, 0] + lags[turn + 1, 0]
+        square = lags[turn, 2] + lags[turn + 1, 2]
+        if pairs >= _PAIRS and square > 0:
+            lag = math.log((lags[turn, 1] + lags[turn + 1, 1]) / pairs)
+            size = math.log(square / pairs) / 2
             octaves += 1
             x, y, xx, xy = x + lag, y + size, xx + lag * lag, xy + lag * size
     if octaves < 2:

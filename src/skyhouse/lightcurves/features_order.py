@@ -10,7 +10,7 @@ from numba import njit
 
 from skyhouse.lightcurves.curves import Doubles, Flags
 
-__all__ = ["anderson_darling", "log_normal_table", "median_deviation", "quantile", "sort"]
+__all__ = ["anderson_darling", "log_normal_table", "median_deviation", "median_of", "quantile", "sort"]
 
 _SHORT = 24  # points up to which insertion is the faster sort
 _DIGIT = 8  # bits of a radix sort's digit
@@ -29,22 +29,68 @@ def sort(bits: Flags, keys: Flags, spare: Flags, values: Doubles) -> None:
     as many integers.
     """
     n = len(bits)
-    least, most = np.int64(2**31), -np.int64(2**31)
-    for j in range(n):
-        key = np.int64(bits[j])
-        key = key if key >= 0 else key ^ 0x7FFFFFFF  # negative numbers' bits count the other way
-        keys[j] = key
-        least, most = min(least, key), max(most, key)
-    if n <= _SHORT:
-        _insert(keys[:n])
-    else:
-        _radix(keys, spare, n, int(least), int(most))
+    least, most = _keys(bits, keys)
+    _sort_keys(keys, spare, n, least, most)
     for j in range(n):
         key = np.int64(keys[j])
         spare[j] = key if key >= 0 else key ^ 0x7FFFFFFF
     floats = spare.view(np.float32)
     for j in range(n):
         values[j] = floats[j]
+
+
+@njit(cache=True, nogil=True)
+def median_of(bits: Flags, keys: Flags, spare: Flags) -> float:
+    """Return the median of the float32 numbers, none below 0, whose bits are given; `keys` and `spare` as in `sort`.
+
+    Only the numbers that share their first digit with the middle ones are sorted.
+    """
+    n = len(bits)
+    least, most = _keys(bits, keys)
+    shift = 0
+    while (most - least) >> (shift + _DIGIT) > 0:
+        shift += 1
+    counts = np.zeros(_DIGITS, np.int64)
+    for j in range(n):
+        counts[(keys[j] - least) >> shift] += 1
+    before = first = 0
+    while before + counts[first] <= (n - 1) // 2:
+        before += int(counts[first])
+        first += 1
+    last, reached = first, before + int(counts[first])
+    while reached <= n // 2:
+        last += 1
+        reached += int(counts[last])
+    kept = 0
+    for j in range(n):
+        key = np.int64(keys[j])
+        if first <= (key - least) >> shift <= last:
+            keys[kept] = key
+            kept += 1
+    _sort_keys(keys, spare, kept, least, most)
+    spare[0], spare[1] = keys[(n - 1) // 2 - before], keys[n // 2 - before]
+    middle = spare.view(np.float32)
+    return (np.float64(middle[0]) + np.float64(middle[1])) / 2
+
+
+@njit(cache=True, nogil=True)
+def _keys(bits: Flags, keys: Flags) -> tuple[int, int]:
+    """Write the numbers' bits as integers of the same order; return the least and the greatest."""
+    least, most = 2**31, -(2**31)
+    for j in range(len(bits)):
+        key = int(bits[j])
+        key = key if key >= 0 else key ^ 0x7FFFFFFF  # negative numbers' bits count the other way
+        keys[j] = key
+        least, most = min(least, key), max(most, key)
+    return least, most
+
+
+@njit(cache=True, nogil=True)
+def _sort_keys(keys: Flags, spare: Flags, n: int, least: int, most: int) -> None:
+    if n <= _SHORT:
+        _insert(keys[:n])
+    else:
+        _radix(keys, spare, n, least, most)
 
 
 @njit(cache=True, nogil=True)
