@@ -12,6 +12,7 @@ from skyhouse.lightcurves.curves import Doubles, Floats, Offsets
 __all__ = ["Peaks", "gather", "no_peaks", "prune"]
 
 _COLUMNS, _DEPTH = 128, 16  # of powers whose maximum is looked at before any of them
+_HALVINGS = 32  # take any interval of single precision down to neighbours
 
 
 class Peaks(NamedTuple):
@@ -61,17 +62,23 @@ def gather(power: Floats, first: int, most: int, peaks: Peaks) -> None:
 
 @njit(cache=True, nogil=True)
 def prune(most: int, peaks: Peaks) -> None:
-    """Keep the `most` highest peaks."""
+    """Keep the `most` highest peaks: those above a height that is found by bisection."""
     held = peaks.held[0]
     if held <= most:
         return
-    floor = np.partition(peaks.height[:held], held - most - 1)[held - most - 1]
+    floor, above = peaks.floor[0], peaks.height[:held].max()
+    for _ in range(_HALVINGS):
+        middle = (floor + above) / 2
+        if (peaks.height[:held] > middle).sum() > most:
+            floor = middle
+        else:
+            above = middle
     kept = 0
     for k in range(held):
-        if peaks.height[k] > floor:
+        if peaks.height[k] > above:
             peaks.place[kept], peaks.height[kept] = peaks.place[k], peaks.height[k]
             kept += 1
-    peaks.held[0], peaks.floor[0] = kept, floor
+    peaks.held[0], peaks.floor[0] = kept, above
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
