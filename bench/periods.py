@@ -61,7 +61,7 @@ class Peers:
         return np.sum(powers, axis=0)
 
     def astropy(self, i: int) -> np.ndarray:
-        """astropy's LombScargle, fast."""
+        """LombScargle of astropy, fast."""
         baseline, curves = self.curves(i)
         frequency = np.arange(1 / baseline, HIGHEST, 1 / (OVERSAMPLING * baseline))
         powers = [
@@ -80,7 +80,7 @@ PERIODOGRAM = light_curve.Periodogram(peaks=20, freqs=np.linspace(0, 2 * np.pi *
 
 
 def rates(works: dict[str, tuple[int, Callable[[], object]]]) -> dict[str, float]:
-    """Return the objects per CPU second of each of these, which go through so many; the best of some rounds, in turns."""
+    """Return the objects per CPU second of each of these, each of so many; best of some rounds, in turns."""
     seconds = dict.fromkeys(works, np.inf)
     for turn in range(ROUNDS + 1):
         for name, (_, work) in works.items():
@@ -132,8 +132,8 @@ def main(objects: int) -> None:
         "The period search",
         ("objects/s of one core", *(f"2 x {epochs} epochs" for epochs in EPOCHS)),
         rows,
-        f"Five years, to {HIGHEST:.0f}/d, oversampling {OVERSAMPLING}; CPU seconds, best of {ROUNDS} rounds. The others' "
-        "rows are powers only, added over two bands; the search's are its 20 highest peaks, refined and exact. Its best "
+        f"Five years, to {HIGHEST:.0f}/d, oversampling {OVERSAMPLING}; CPU seconds, best of {ROUNDS} rounds. Of the "
+        "others, powers only, added over two bands; of the search, its 20 highest peaks, refined and exact. Its best "
         f"frequency is nifty-ls's for {agreed} epochs.",
     )
 
