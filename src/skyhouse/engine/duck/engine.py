@@ -11,7 +11,7 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from skyhouse.columns import Column
 from skyhouse.engine.base import Job
-from skyhouse.engine.duck.functions import make_function, raised, renamed
+from skyhouse.engine.duck.functions import Called, make_function, raised, renamed
 from skyhouse.engine.duck.types import quoted, sql_type
 from skyhouse.engine.results import as_reader
 from skyhouse.errors import EngineError, OutOfMemory, SettingsError
@@ -68,25 +68,27 @@ class DuckEngine:
         self._database: duckdb.DuckDBPyConnection | None = None
         self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
         self._numbers = itertools.count(1)
+        self._lent: list[Called] = []
 
     def batches(self, statement: Statement, batch_rows: int = 131_072, job: Job | None = None) -> pa.RecordBatchReader:
         """Run the statement and stream its rows in batches of at most `batch_rows`.
 
         Raises OutOfMemory, OutOfTime and EngineError, also while the stream is read.
         """
-        cursor, running, names = self._cursor(statement), job or Job(), self._names(statement)
+        cursor, running = self._cursor(statement), job or Job()
+        functions = self._functions(statement, running)
         with self._lock:
             self._jobs.add(running)
 
         def start() -> pa.RecordBatchReader:
             cursor.execute(_COUNTING)
-            return self._relation(cursor, statement, names, running).to_arrow_reader(batch_rows)
+            return self._relation(cursor, statement, functions).to_arrow_reader(batch_rows)
 
         def rows() -> Iterator[pa.RecordBatch]:
             while (batch := running.do(lambda: next(reader, None))) is not None:
                 yield batch
-            for name in names.values():
-                cursor.remove_function(name)
+            for function in functions:
+                cursor.remove_function(function.name)
 
         try:
             running.begin(cursor.interrupt, lambda: _share(cursor))
@@ -101,10 +103,12 @@ class DuckEngine:
     def native(self, statement: Statement) -> duckdb.DuckDBPyRelation:
         """Return the statement as a DuckDB relation, not yet run; it stays usable after the engine is closed.
 
-        Raises EngineError.
+        One that calls users' functions is usable as long as the engine is there. Raises EngineError.
         """
+        functions = self._functions(statement)
+        self._lent += functions
         try:
-            return self._relation(self._cursor(statement), statement, self._names(statement))
+            return self._relation(self._cursor(statement), statement, functions)
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -112,7 +116,7 @@ class DuckEngine:
         """Return DuckDB's own plan of a statement. Raises EngineError."""
         cursor = self._cursor(statement)
         try:
-            return self._relation(cursor, statement, self._names(statement)).explain()
+            return self._relation(cursor, statement, self._functions(statement)).explain()
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -137,22 +141,18 @@ class DuckEngine:
         with self._lock:
             self._database = None
 
-    def _names(self, statement: Statement) -> dict[str, str]:
-        """Return names for the users' functions of a statement: unlike views, all of the database sees a function."""
-        return {call.name: f"{call.name}@{next(self._numbers)}" for call in statement.calls}
+    def _functions(self, statement: Statement, job: Job | None = None) -> list[Called]:
+        """Return the users' functions of a statement, to be held as long as it may call them."""
+        return [Called(call, f"{call.name}@{next(self._numbers)}", job) for call in statement.calls]
 
     def _relation(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        statement: Statement,
-        names: Mapping[str, str],
-        job: Job | None = None,
+        self, cursor: duckdb.DuckDBPyConnection, statement: Statement, functions: Sequence[Called]
     ) -> duckdb.DuckDBPyRelation:
         for scan in statement.scans:
             cursor.execute(view_sql(scan))
-        for call in statement.calls:
-            make_function(cursor, call, names[call.name], job)
-        return cursor.sql(renamed(statement.sql, names))
+        for function in functions:
+            make_function(cursor, function)
+        return cursor.sql(renamed(statement.sql, {function.call.name: function.name for function in functions}))
 
     def _cursor(self, statement: Statement) -> duckdb.DuckDBPyConnection:
         files = (file for scan in statement.scans for part in scan.parts for file in part.files)
@@ -215,11 +215,12 @@ class RowQuery:
         self._sql = statement.sql
         self._name = statement.scans[0].name
         self._calls = statement.calls
+        self._functions: list[Called] = []
         self._columns = list(columns)
         self._database: duckdb.DuckDBPyConnection | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_database": None}
+        return self.__dict__ | {"_database": None, "_functions": []}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the statement's rows of a batch. Raises EngineError."""
@@ -227,8 +228,9 @@ class RowQuery:
             if self._database is None:
                 self._database = duckdb.connect(":memory:", config={"threads": 1})
                 self._database.execute(_SETUP)
-                for call in self._calls:
-                    make_function(self._database, call, call.name)
+                self._functions = [Called(call, call.name) for call in self._calls]
+                for function in self._functions:
+                    make_function(self._database, function)
             self._database.register(self._name, batch.select(self._columns))
             found = self._database.sql(self._sql).to_arrow_table().combine_chunks()
             self._database.unregister(self._name)

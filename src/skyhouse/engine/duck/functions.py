@@ -1,15 +1,17 @@
 """Users' functions as DuckDB's, for one statement.
 
-DuckDB calls them with some 2,048 rows at a time, from its own threads, one of which runs Python at a time. It keeps no
-reference to a function: the cursor that made it does. So a statement has its own, under names that no other has.
+DuckDB calls them with some 2,048 rows at a time, from its own threads, one of which runs Python at a time. All of a
+database sees a function, so that a statement has its own, under names that no other has.
 """
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +22,7 @@ from skyhouse.engine.duck.types import quoted, sql_type
 from skyhouse.errors import EngineError
 from skyhouse.query.registered import Call
 
-__all__ = ["make_function", "raised", "renamed"]
+__all__ = ["Called", "make_function", "raised", "renamed"]
 
 # What a function raised comes as text only.
 _RAISED = re.compile(r"executing the UDF: EngineError: (.*)", re.DOTALL)
@@ -29,13 +31,50 @@ _CALLED = re.compile(r"""'(?:[^']|'')*'|"([A-Z0-9_]+#\d+)"(?=\()""")
 _FIRST, _MOST, _SECONDS = 64, 65_536, 0.05  # rows of the first piece, of any, and what a piece may take
 
 
-def make_function(cursor: duckdb.DuckDBPyConnection, call: Call, name: str, job: Job | None = None) -> None:
-    """Make a user's function one of the database's, for statements of this cursor; it heeds the job's stop."""
-    work = _Pieces(call.function.work, job)
+class Called:
+    """A user's function as one statement calls it, under a `name` that no other function of the database has.
+
+    It is called with pieces of DuckDB's batches, of as many rows as it does in a moment, and heeds the job's stop
+    between them.
+    """
+
+    def __init__(self, call: Call, name: str, job: Job | None = None) -> None:
+        self.call = call
+        self.name = name
+        self._job = job
+        self._size = _FIRST
+
+    def __call__(self, columns: Sequence[pa.ChunkedArray]) -> pa.Array:
+        """Return the results for DuckDB's columns of arguments."""
+        rows = self.call.rows([_whole(column) for column in columns])
+        found = list(self._pieces(rows))
+        return found[0] if len(found) == 1 else pa.concat_arrays(found)
+
+    def _pieces(self, rows: pa.RecordBatch) -> Iterator[pa.Array]:
+        at = 0
+        while at < rows.num_rows or not at:
+            if self._job is not None:
+                self._job.check()
+            piece = rows.slice(at, self._size)
+            begun = time.perf_counter()
+            yield self.call.function.work(piece)
+            at += max(piece.num_rows, 1)
+            quick = time.perf_counter() - begun < _SECONDS
+            self._size = min(2 * self._size, _MOST) if quick else max(piece.num_rows // 2, 1)
+
+
+def make_function(cursor: duckdb.DuckDBPyConnection, called: Called) -> None:
+    """Make a user's function one of the database's, which works as long as `called` is held by somebody."""
+    call, held, name = called.call, weakref.ref(called), called.name
 
     def function(*columns: pa.ChunkedArray) -> pa.Array:
-        return work(call.rows([_whole(column) for column in columns]))
+        if (work := held()) is None:
+            raise EngineError(f"{name}: the statement that calls it is gone")
+        return work(columns)
 
+    # DuckDB's threads go on for a moment after a statement was left half-way, with a bare pointer to the function that
+    # only the cursor owns. One more reference, for good, is given to them.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(function))
     # DuckDB counts the parameters, and takes *columns for one.
     places = range(len(call.arguments))
     parameters = [inspect.Parameter(f"_{place}", inspect.Parameter.POSITIONAL_ONLY) for place in places]
@@ -64,31 +103,6 @@ def raised(text: str) -> EngineError | None:
     """Return what a function has raised, where that is what DuckDB tells."""
     found = _RAISED.search(text)
     return None if found is None else EngineError(found[1])
-
-
-class _Pieces:
-    """Calls a function with pieces of a batch, of as many rows as it does in a moment, and stops between them."""
-
-    def __init__(self, work: Callable[[pa.RecordBatch], pa.Array], job: Job | None) -> None:
-        self._work = work
-        self._job = job
-        self._size = _FIRST
-
-    def __call__(self, rows: pa.RecordBatch) -> pa.Array:
-        found = list(self._done(rows))
-        return found[0] if len(found) == 1 else pa.concat_arrays(found)
-
-    def _done(self, rows: pa.RecordBatch) -> Iterator[pa.Array]:
-        at = 0
-        while at < rows.num_rows or not at:
-            if self._job is not None:
-                self._job.check()
-            piece = rows.slice(at, self._size)
-            begun = time.perf_counter()
-            yield self._work(piece)
-            at += max(piece.num_rows, 1)
-            quick = time.perf_counter() - begun < _SECONDS
-            self._size = min(2 * self._size, _MOST) if quick else max(piece.num_rows // 2, 1)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
