@@ -16,6 +16,7 @@ import skyhouse
 from skyhouse import cli_apply, cli_simulate, cli_spark
 from skyhouse.calibrating import calibrate
 from skyhouse.errors import SkyhouseError
+from skyhouse.surveys import get
 from skyhouse.terminal import (
     named_value,
     print_json,
@@ -76,11 +77,15 @@ def ingest(
         bool,
         typer.Option("--replace", help="A second copy of a galaxy, or a file that moved, takes the first one's place."),
     ] = False,
+    options: Annotated[
+        list[str] | None, typer.Option("--option", "-O", help="How the survey's files are read: name=value, as mag=m.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ingest raw files into the lake's tables. Exit code 2 where a file failed."""
+    converter = get(survey).reading(**dict(map(named_value, options or [])))
     with skyhouse.open(lake) as opened, progress_bar("ingesting") as (_, watch):
-        report = opened.ingest(paths, survey=survey, engine=engine, replace=replace, progress=watch)
+        report = opened.ingest(paths, survey=converter, engine=engine, replace=replace, progress=watch)
     if as_json:
         print_json(
             {

@@ -232,3 +232,14 @@ def test_simulate_ztf(tmp_path: Path) -> None:
     done = run("simulate", "ztf", "--objects", "30", "--files", tmp_path / "irsa")
     assert done.stdout == f"1 files under {tmp_path / 'irsa'}\n"
     assert len(list((tmp_path / "irsa").rglob("*.parquet"))) == 1
+
+
+def test_ingest_with_options(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("star,t,m,dm,fid\n7,58000.5,15.5,0.1,1\n")
+    names = [text for name in ("object_id=star", "mjd=t", "mag=m", "magerr=dm") for text in ("-O", name)]
+    done = ask(tmp_path / "lake", "ingest", str(tmp_path / "a.csv"), "--survey", "ztf", *names)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 file ingested (1 rows)")
+    done = ask(tmp_path / "lake", "ingest", str(tmp_path / "a.csv"), "-O", "mag=m")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no option 'mag'" in done.stderr

@@ -58,6 +58,10 @@ class Survey(Protocol):
         """The survey's tables, by name."""
         ...
 
+    def reading(self, **options: Any) -> Survey:
+        """Return the converter with these options, which are the survey's own. Raises InputError for others."""
+        ...
+
     def identify(self, path: str) -> str:
         """Return the key of the unit that a raw file holds, from its name alone ("7815-3702/HYB10-...").
 

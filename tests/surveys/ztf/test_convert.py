@@ -369,8 +369,14 @@ def test_a_file_that_is_no_parquet_says_so(tmp_path):
         ZTF.convert(str(tmp_path / "a.parquet"))
     with pytest.raises(FormatError, match="none of ZTF's"):
         ZTF.identify("a.fits")
-    with pytest.raises(InputError, match="not for flux"):
-        ZTF.reading(flux="f")
+    for options, problem in (
+        ({"flux": "f"}, "flux is no option"),
+        ({"mag": 5}, "mag is a column's name"),
+        ({"radius_arcsec": "1"}, "radius_arcsec cannot be '1'"),
+        ({"align": 1}, "align cannot be 1"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            ZTF.reading(**options)
     with pytest.raises(InputError, match="no FITS file"):
         ZTF.open_raw(None, 1)
     assert pickle.loads(pickle.dumps(ZTF.reading(mag="m"))) == ZTF.reading(mag="m")

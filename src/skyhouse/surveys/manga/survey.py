@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from skyhouse.errors import InputError
 from skyhouse.lake.definition import Definition
 from skyhouse.surveys.manga import dapall, drpall, galaxies, maps, spaxels
 from skyhouse.surveys.manga.paths import parse_maps_name
@@ -31,6 +32,12 @@ class Manga:
     def definitions(self) -> Mapping[str, Definition]:
         """The tables: manga.spaxels and its column families, manga.galaxies, manga.drpall, manga.dapall."""
         return _definitions()
+
+    def reading(self, **options: Any) -> Manga:
+        """Return itself; raise InputError for any option, since MaNGA's files say themselves how they are read."""
+        if options:
+            raise InputError(f"MaNGA's files are read in one way; there is no option {min(options)!r}")
+        return self
 
     def identify(self, path: str) -> str:
         """Return the key of the unit that a file holds, from its name alone.

@@ -43,21 +43,28 @@ class Ztf:
     align: bool = False
     name = "ztf"
 
-    def reading(self, *, radius_arcsec: float | None = None, align: bool | None = None, **names: str) -> Ztf:
-        """Return the converter for detections with these columns (see `detections.Names`), another radius, or aligning.
+    def reading(self, **options: Any) -> Ztf:
+        """Return the converter with options: columns of detections (`detections.Names`), `radius_arcsec`, `align`.
 
-        Raises InputError for what is no column of detections.
+        Raises InputError for what is no option, and values that cannot be.
 
-        >>> ZTF.reading(object_id="star", mag="psf_mag").names.mag
+        >>> ZTF.reading(object_id="star", mag="psf_mag", radius_arcsec=0.5).names.mag
         'psf_mag'
         """
-        try:
-            named = replace(self.names, **names)
-        except TypeError:
-            known = ", ".join(Names.__dataclass_fields__)
-            raise InputError(f"detections have columns for {known}, not for {', '.join(names)}") from None
-        radius = self.radius_arcsec if radius_arcsec is None else radius_arcsec
-        return replace(self, names=named, radius_arcsec=radius, align=self.align if align is None else align)
+        names = {name: value for name, value in options.items() if name in Names.__dataclass_fields__}
+        rest = {name: value for name, value in options.items() if name not in names}
+        for name, value in rest.items():
+            kinds: Any = {"radius_arcsec": (int, float), "align": bool}.get(name, ())
+            if not isinstance(value, kinds):
+                known = ", ".join(Names.__dataclass_fields__)
+                problem = "is no option" if not kinds else f"cannot be {value!r}"
+                raise InputError(
+                    f"{name} {problem}: there are columns ({known}), radius_arcsec (a number), align (bool)"
+                )
+        for name, value in names.items():
+            if not isinstance(value, str):
+                raise InputError(f"{name} is a column's name, not {value!r}")
+        return replace(self, names=replace(self.names, **names), **rest)
 
     @property
     def definitions(self) -> Mapping[str, Definition]:
