@@ -81,6 +81,18 @@ def test_a_compiled_loop_ends_at_its_time():
     assert death.trace.splitlines()[-1].endswith("in compiled")
 
 
+def test_what_a_task_has_started_ends_with_it(told, tmp_path):
+    mark = tmp_path / "pid"
+
+    def starts(_):
+        other = subprocess.Popen(["sleep", "600"])
+        mark.write_text(str(other.pid))
+        other.wait()
+
+    assert told(starts, timeout=2).kind == "Timeout"
+    wait_for_the_end_of([int(mark.read_text())])
+
+
 def test_memory_is_limited(told):
     def eats(gigabytes):
         return len(np.empty(gigabytes << 30, "int8"))
@@ -126,24 +138,30 @@ import sys, time, cloudpickle
 from skyhouse.engine.worker import Worker
 def hold_the_lock(_):
     import ctypes
+    import os, subprocess
+    other = subprocess.Popen(["sleep", "600"])
+    print(os.getpid(), other.pid, flush=True)
     ctypes.PyDLL(None).sleep(600)
 worker = Worker()
 worker.start(cloudpickle.dumps(hold_the_lock), cloudpickle.dumps(None))
-time.sleep(1)
-print(worker.process.pid, flush=True)
 time.sleep(600)
 """
 
 
 def test_a_worker_in_c_code_that_holds_pythons_lock_dies_with_its_parent():
     driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
-    pid = int(driver.stdout.readline())
-    os.kill(pid, 0)
+    pids = [int(word) for word in driver.stdout.readline().split()]
+    assert all(map(running, pids))
+    time.sleep(0.5)
     driver.kill()
     driver.communicate()
+    wait_for_the_end_of(pids)
+
+
+def wait_for_the_end_of(pids):
     deadline = time.monotonic() + 5
-    while running(pid):
-        assert time.monotonic() < deadline, "the worker lives on"
+    while any(map(running, pids)):
+        assert time.monotonic() < deadline, "they live on"
         time.sleep(0.02)
 
 

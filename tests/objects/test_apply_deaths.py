@@ -210,7 +210,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("engine", ["pool", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ["pool", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.soak])])
 def test_nothing_outlives_a_driver_that_is_killed(ztf, tmp_path, engine):
     mark = tmp_path / "pids"
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, ztf.path, engine, mark])

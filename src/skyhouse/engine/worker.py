@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from skyhouse.engine.tasks import attempt, failed
-from skyhouse.errors import InputError
+from skyhouse.errors import InputError, TaskError
 
 __all__ = ["Death", "Worker", "free_memory", "search_path", "work"]
 
@@ -70,9 +70,17 @@ class Worker:
         # Workers share the cores; each with threads on all of them would only get in each other's way.
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONPATH": os.pathsep.join(search_path())}
         program = f"from skyhouse.engine.worker import work; work({', '.join(map(str, [*passed, memory_bytes]))})"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program], pass_fds=passed, env=environment, stdin=subprocess.DEVNULL
-        )
+        try:
+            # A group of its own: what its task starts ends with it.
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                pass_fds=passed,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError as error:
+            raise TaskError(f"no worker can be started: {error}; let fewer run at once (workers)") from error
         theirs.close()
         leash.close()
 
@@ -97,8 +105,10 @@ class Worker:
         return Death("Timeout", f"more than {timeout:g} s", self._last_words())
 
     def kill(self) -> int:
-        """End the process at once and return its status."""
-        self.process.kill()
+        """End the process at once, with those that its task started, and return its status."""
+        if not self.pipe.closed:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(self.process.pid, signal.SIGKILL)
         status = self.process.wait()
         for held in (self.pipe, self._life, self._words):
             held.close()
@@ -198,7 +208,7 @@ def _die_first() -> None:
 
 
 def _die_at_hangup(leash: int) -> None:
-    """Have the kernel kill this process when the other end of a socket is closed, as it is when its holder dies.
+    """Have the kernel kill this process and its group when the other end of a socket is closed: its holder is dead.
 
     Not PR_SET_PDEATHSIG: that kills when the *thread* ends that started the process. A thread of our own that waits
     would not run while C code holds Python's lock.
@@ -207,7 +217,7 @@ def _die_at_hangup(leash: int) -> None:
         import fcntl
         import select
 
-        fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(leash, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(leash, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
         if select.select([leash], [], [], 0)[0]:  # it was closed before
