@@ -270,6 +270,19 @@ def test_detections_may_be_csv_with_any_names(tmp_path):
         ZTF.convert(str(tmp_path / "a.csv"))
 
 
+def test_empty_files_missing_curves_and_small_row_groups(tmp_path):
+    for number, rows in enumerate((IRSA, AXS, DETECTIONS)):
+        assert converted(rows.slice(0, 0), tmp_path / f"{number}.parquet") == []
+    pq.write_table(IRSA, tmp_path / "groups.parquet", row_group_size=1)
+    expected = converted(IRSA, tmp_path / "a.parquet")
+    assert ZTF.convert(str(tmp_path / "groups.parquet"))["ztf.objects"].to_pylist() == expected
+    curves = IRSA["lightcurve"].to_pylist()
+    curves[1] = None
+    missing = IRSA.set_column(7, "lightcurve", pa.array(curves, IRSA["lightcurve"].type))
+    star, _ = converted(missing, tmp_path / "b.parquet")
+    assert (star["object_id"], star["nobs_g"], star["nobs_r"]) == (545101400000003, 0, 4)
+
+
 def test_a_query_of_detections_is_nested_by_the_engine(tmp_path, ztf_lake, engine):
     expected = converted(DETECTIONS, tmp_path / "a.parquet")
     flagged = DETECTIONS.append_column("catflags", pa.array([0, 32768, 0, 1, 0, 0]))
