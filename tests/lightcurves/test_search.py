@@ -121,7 +121,8 @@ def test_objects_with_too_little_have_no_candidates():
     equal_mags = one(np.arange(20) * 1.37, 15.0)
     equal_times = one(np.full(20, 58000.0), np.arange(20) % 3)
     absurd = one([0.0, 1e30, 2e30, 3e30, 4e30, 5e30], [1, 2, 1, 2, 1, 3])
-    for band in [*few, equal_mags, equal_times, absurd]:
+    endless = one([-1e308, 0.0, 1.0, 2.0, 3.0, 1e308], [1, 2, 1, 2, 1, 3])
+    for band in [*few, equal_mags, equal_times, absurd, endless]:
         found = search([band])
         assert found.count.tolist() == [0]
         assert np.isnan(found.frequency).all()

@@ -23,8 +23,8 @@ FEWEST = 5  # points of a band that takes part: a sinusoid with a mean fits any 
 _PIECE = 36 * BLOCK  # frequencies whose powers are held at once; they stay in the second-level cache
 _TRIALS = 24_000  # points' phases spent on peaks above `top`: of few points the coarse powers are the least exact
 _MOST_TRIALS = 1000
-_SPARE = 4
-_MOST_STEPS = 2**36  # frequencies of an object; a baseline that needs more is of times that are none
+_SPARE = 4  # peaks refined above `top`, for some are one and the same in the end
+_MOST_STEPS = 2**28  # frequencies of an object; a baseline that needs more is of times that are none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +59,15 @@ def search(
     Frequencies, in 1/d, run from `minimum_frequency` (None: one over the object's baseline) to `maximum_frequency`, in
     steps of one over `oversampling` times the baseline. Peaks are apart by one over the baseline or more; each is
     refined to some 1e-3 of that, and its power is exact. A band of an object with fewer than `FEWEST` points is left
-    out. The bands are of the same objects.
+    out. An object has no peaks where no band is left, magnitudes or times are equal, or the baseline asks for more than
+    2^28 frequencies, as no observations do.
 
     Raises InputError where there is no band, the bands' objects differ in number or a number is out of range.
+
+    >>> time = 0.9 * np.arange(50)
+    >>> band = Band(np.array([0, 50]), time, 15 + np.sin(2 * np.pi * 0.3 * time), np.full(50, 0.01))
+    >>> search([band], maximum_frequency=0.5, top=1).frequency.round(3)
+    array([[0.3]])
     """
     if not (maximum_frequency > 0 and oversampling >= 1 and top >= 1):
         raise InputError(
@@ -109,7 +115,8 @@ def _search(
     """Fill in the last three; `limits` are the least frequency, NaN for one over the baseline, and the highest."""
     piece = np.empty(2 + _PIECE, np.float32)
     for i in range(len(count)):
-        resolution = 1 / points.baseline[i] if points.baseline[i] > 0 else np.inf
+        baseline = points.baseline[i]
+        resolution = 1 / baseline if 0 < baseline < np.inf else np.inf
         first = resolution if np.isnan(limits[0]) else limits[0]
         step = resolution / oversampling
         steps = np.floor((limits[1] - first) / step) + 1
