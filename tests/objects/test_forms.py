@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -230,6 +232,13 @@ def test_compiled_nulls():
     assert given(lambda values: values.sum(), ["l"]) == ["nan", None, 2.0]
     assert given(lambda b, f: f if b else 0, ["b", "f"]) == [1.0, None, 3.0]
     assert given(lambda f: 1 / (f - 1), "f") == [np.inf, "nan", 0.5]
+
+
+def test_what_is_compiled_already_is_taken_as_it_is():
+    jitted = numba.njit(lambda z: z + 1)
+    found = skyhouse.function(returns=[Column("x", "float64")], per="compiled", inputs=["z"])(jitted)
+    assert found.applied(rows_of([[1.0], []])).columns.to_pydict() == {"x": [1.0, 1.0]}
+    assert pickle.loads(found.pickled()).digest == found.digest
 
 
 def test_compiled_says_what_is_wrong():

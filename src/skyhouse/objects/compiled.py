@@ -28,7 +28,8 @@ class Compiled:
     def __init__(self, function: Function, shared: tuple[Any, ...]) -> None:
         self._function = function
         self._shared = shared
-        self._call = numba.njit(nogil=True, error_model="numpy")(function.call)
+        is_compiled = isinstance(function.call, numba.core.dispatcher.Dispatcher)
+        self._call = function.call if is_compiled else numba.njit(nogil=True, error_model="numpy")(function.call)
 
     def applied(self, rows: pa.Table | pa.RecordBatch) -> Results:
         """Return the results of rows; what the function raises for one of them is raised."""
