@@ -116,7 +116,7 @@ def write_out(item: exp.Expr, functions: Mapping[str, Registered]) -> list[exp.E
         if low not in {one.lower() for one in names}:
             raise fault(UnknownColumn, f"no column {name.name!r} to EXCLUDE{did_you_mean(name.name, names)}", name)
     return [
-        exp.alias_(exp.Dot(this=call.copy(), expression=exp.to_identifier(name, quoted=True)), name, quoted=True)
+        exp.Dot(this=call.copy(), expression=exp.to_identifier(name, quoted=True))
         for name in names
         if name.lower() not in left_out
     ]
