@@ -355,3 +355,18 @@ def test_columns_with_nan_have_no_extremes_that_a_reader_could_believe(tmp_path)
     for condition, count in (("x < 10", 9), ("x > 10", 3), ("y <= 2", 11), ("y > 2", 1), ("z > 0", 12)):
         found = duckdb.sql(f"SELECT count(*) FROM read_parquet({paths}) WHERE {condition}").fetchall()
         assert found == [(count,)], condition
+
+
+def test_row_groups_of_lists_are_bounded_by_their_bytes(tmp_path):
+    columns = (Column("id", "int64"), Column("values", "list<float64>"))
+    rows = 2000
+    offsets = np.arange(0, rows * 10_000 + 1, 10_000, dtype="i4")
+    lists = pa.ListArray.from_arrays(offsets, np.zeros(rows * 10_000))
+    table = pa.table({"id": np.arange(rows), "values": lists})
+    with TableWriter(Definition("a.b", columns), tmp_path) as writer:
+        for start in range(0, rows, 700):
+            writer.write(table.slice(start, 700), Source("x"))
+        (made,) = writer.close()
+    footer = pq.read_metadata(tmp_path / made.name)
+    assert made.rows == rows
+    assert [footer.row_group(n).num_rows for n in range(footer.num_row_groups)][:2] == [799, 799]

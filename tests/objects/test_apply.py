@@ -260,6 +260,27 @@ def test_another_function_or_query_needs_replace(lake):
         lake.refresh("ztf.mine")
 
 
+def test_a_function_that_the_query_calls_counts_too(lake):
+    for least in (10, 20):
+        bright = skyhouse.function(returns=[Column("x", "bool")], broadcast=least)(lambda obj, least: obj.n > least)
+        lake.register(bright, name="bright")
+        query = "SELECT object_id, lc FROM (SELECT object_id, lc, object_id AS n FROM ztf.objects) AS o WHERE bright(n)"
+        if least == 20:
+            with pytest.raises(TableExists, match="another version of a function that the query calls"):
+                lake.apply(amplitude, query, into="ztf.x")
+        assert lake.apply(amplitude, query, into="ztf.x", replace=True).wait().objects == 299 - least
+
+
+def test_what_a_crash_has_left_is_swept(lake):
+    left = [lake.path / ".runs/abc", lake.path / ".staged/def/part-1.parquet", lake.path / ".staged/def/units.json"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert not lake.vacuum()
+    lake.vacuum(older_than_hours=0)
+    assert [path.exists() for path in left] == [False, False, True]
+
+
 def test_what_cannot_be_is_refused_before_anything_is_made(lake):
     for wrong, message in [
         ((len, "ztf.objects", "ztf.x"), "is not declared: decorate it by skyhouse.function"),

@@ -16,13 +16,17 @@ from skyhouse.lake.definition import Definition
 from skyhouse.lake.delta import create_log
 from skyhouse.lake.table import Table
 
-__all__ = ["DRAFT", "FORMAT", "MARKER", "Registry"]
+__all__ = ["DRAFT", "FORMAT", "MARKER", "RUNS", "STAGED", "Registry"]
 
 FORMAT = 1
 MARKER = "skyhouse.toml"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TRASH = ".dropped-"
 DRAFT = ".draft-"
+RUNS = ".runs"
+"""The folder, in the lake's, of the files by which runs of apply tell their workers what to do."""
+STAGED = ".staged"
+"""The folder, in the lake's, of queries' rows that runs of apply work on."""
 
 
 class Registry:
@@ -137,10 +141,18 @@ class Registry:
         return self.root / schema / table
 
     def sweep(self, older_than_hours: float = 24) -> list[Path]:
-        """Delete tables that were never finished or only half dropped, untouched for so long; raises LakeError."""
+        """Delete what was never finished or only half dropped, untouched for so long; raises LakeError.
+
+        That are tables, and what runs that ended by a crash have left in `RUNS` and `STAGED`; the small lists there of
+        what was done stay.
+        """
         youngest = time.time() - older_than_hours * 3600
         gone = []
         try:
+            for path in [*self.root.glob(f"{RUNS}/*"), *self.root.glob(f"{STAGED}/*/*.parquet")]:
+                if path.stat().st_mtime < youngest:
+                    path.unlink(missing_ok=True)
+                    gone.append(path)
             for schema in _folders(self.root):
                 for folder in [*schema.glob(f"{DRAFT}*"), *schema.glob(f"{_TRASH}*")]:
                     if _touched(folder) < youngest:

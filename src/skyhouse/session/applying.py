@@ -15,6 +15,7 @@ from skyhouse.lake.definition import Definition
 from skyhouse.lake.draft import Draft
 from skyhouse.lake.footers import Footers
 from skyhouse.lake.lineage import Source, sources
+from skyhouse.lake.registry import RUNS
 from skyhouse.lake.table import Table
 from skyhouse.objects.function import Function
 from skyhouse.objects.named import named_function
@@ -40,7 +41,6 @@ _FAILURE = (
     Column("file", "string", description="the file of the input"),
     Column("row", "int64", description="the object's row in that file, from 0"),
 )
-_RUNS = ".runs"
 
 
 class Applying:
@@ -87,7 +87,7 @@ class Applying:
             limit,
             timeout,
         )
-        spool = self._registry.root / _RUNS / uuid.uuid4().hex
+        spool = self._registry.root / RUNS / uuid.uuid4().hex
         run = Run(work, Plan.of(units, held), tables, spool, runner, progress=progress, ended=ended)
         self._runs = [*(one for one in self._runs if one.status == "running"), run]
         return run.start()
@@ -150,7 +150,8 @@ class Applying:
             units = units_of(found.part, columns, found.conditions, statistics, root, timed=timed)
             ask = None if found.statement is None else RowQuery(found.statement, (*found.read, ROW))
             return _pruned(found, ask, function), units, None
-        versions = " ".join(f"{scan.relation.name}@{scan.relation.version}" for scan in resolved.scans)
+        tables = " ".join(f"{scan.relation.name}@{scan.relation.version}" for scan in resolved.scans)
+        versions = f"{tables} {json.dumps(_called(query))}"
         rows = staged(query, versions, root, statistics, held)
         names = tuple(column.name for column in rows.columns)
         return Input(names, rows.columns, names), list(rows.units), rows.clear
@@ -202,11 +203,21 @@ class Applying:
 def _difference(held: Mapping[str, str], due: Mapping[str, str]) -> str:
     if held.get("made_by") != "apply":
         return "was not made by apply"
-    for what in ("function", "digest", "query", "key"):
+    for what in ("function", "digest", "query", "key", "functions"):
         if held.get(what) != due[what]:
-            changes = {"function": "another function", "digest": "another version of the function"}
+            changes = {
+                "function": "another function",
+                "digest": "another version of the function",
+                "functions": "another version of a function that the query calls",
+            }
             return f"was made by {changes.get(what, f'another {what}')}"
     return "was made otherwise"
+
+
+def _called(query: Query) -> dict[str, str]:
+    """Return the registered functions that a query calls, each with what changes when it does."""
+    found = query.context.resolved(query.tree).functions
+    return {name: found[name].key for name in sorted(found)}
 
 
 def _definition(name: str, function: Function, query: Query, key: tuple[str, ...]) -> Definition:
@@ -225,6 +236,7 @@ def _definition(name: str, function: Function, query: Query, key: tuple[str, ...
             "digest": function.digest,
             "query": query.text,
             "key": json.dumps(key),
+            "functions": json.dumps(_called(query)),
         },
     )
 

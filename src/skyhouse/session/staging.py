@@ -18,6 +18,7 @@ from skyhouse.errors import LakeError
 from skyhouse.lake.definition import Definition
 from skyhouse.lake.layout import PART
 from skyhouse.lake.lineage import Source
+from skyhouse.lake.registry import STAGED
 from skyhouse.lake.writer import TableWriter
 from skyhouse.objects.units import Unit, units_of
 from skyhouse.query.relation import Part
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Staged", "staged"]
 
-_STAGED = ".staged"
 _LIST = "units.json"
 
 
@@ -56,13 +56,13 @@ def staged(query: Query, versions: str, root: Path, statistics: Statistics, held
     units that are done already: where these are all, no file is needed. Raises LakeError, and what the query raises.
     """
     digest = hashlib.blake2b(f"{query.text}\n{versions}".encode(), digest_size=16).hexdigest()
-    folder = root / _STAGED / digest
+    folder = root / STAGED / digest
     found = _listed(folder, root)
     if found is not None:
         needed = [unit for unit in found.units if held.get(unit.source.key) != unit.source]
         if all(Path(unit.path).exists() for unit in needed):
             return found
-    draft = root / _STAGED / f".{uuid.uuid4().hex}"
+    draft = root / STAGED / f".{uuid.uuid4().hex}"
     try:
         draft.mkdir(parents=True)
         columns, files = _written(query.batches(), draft)
