@@ -265,6 +265,7 @@ REFUSED = {
     "SELECT letters(*) FROM t.objects": "column 16: . is not part of the language",
     "SELECT z FROM t.objects a WHERE EXISTS (SELECT 1 FROM t.objects b WHERE letters(a.name) = b.z)": "column 73: "
     "letters .* takes no columns of the query around this one",
+    "SELECT z FROM t.objects a WHERE EXISTS (SELECT 1 FROM t.objects b WHERE total(a.lc, b.z) > 1)": "column 73: total",
     "SELECT amplitude(lc).amplitudes FROM t.objects": r"column 22: no field 'amplitudes' in amplitude\(lc\); did you",
     "SELECT amplitude(lc) + 1 FROM t.objects": "column 8: .* takes numbers, and amplitude.lc. is a struct",
     "SELECT total({'mags': [1]}, 1) AS s": "column 8: no field 'mag' in .*; did you mean 'mags'",

@@ -42,6 +42,10 @@ def registered_call(checked: Expressions, node: exp.Anonymous, function: Registe
         raise fault(QueryError, f"{function.name} takes no lambda; it is a function of values", node)
     for argument in list(given):
         checked.visit(argument)
+    outside = {id(one) for one in checked.scope.outside}
+    if any(id(part) in outside for part in node.walk()):
+        problem = f"{function.name} is registered, and takes no columns of the query around this one; join them in FROM"
+        raise fault(QueryError, problem, node)
     if fields := _fields_read(node, function):
         node.set("expressions", fields)
         for field in fields:
@@ -52,10 +56,6 @@ def registered_call(checked: Expressions, node: exp.Anonymous, function: Registe
         raise fault(QueryError, problem, node)
     for argument in given:
         _fits(argument, function)
-    outside = {id(one) for one in checked.scope.outside}
-    if any(id(part) in outside for part in node.walk()):
-        problem = f"{function.name} is registered, and takes no columns of the query around this one; join them in FROM"
-        raise fault(QueryError, problem, node)
     node.set("this", function.name)
     node.meta["registered"] = function.name.lower()
     node.meta["arguments"] = function.inputs or tuple(names)
@@ -83,7 +83,7 @@ def _stands(checked: Expressions, node: exp.Anonymous, function: Registered) -> 
 def _fields_read(node: exp.Anonymous, function: Registered) -> list[exp.Expr]:
     """Return the fields that a function reads of the whole structs that it is given, f(lc, z) for f(lc.mag, z)."""
     roots = list(dict.fromkeys(path.partition(".")[0] for path in function.inputs))
-    if len(node.expressions) != len(roots):
+    if len(node.expressions) != len(roots) or roots == list(function.inputs):
         return []
     whole = dict(zip(roots, node.expressions, strict=True))
     nested = [path.split(".") for path in function.inputs]
