@@ -12,6 +12,7 @@ from skyhouse.lightcurves.curves import Doubles, Floats, Offsets
 __all__ = ["Peaks", "gather", "no_peaks", "prune"]
 
 _COLUMNS, _DEPTH = 128, 16  # of powers whose maximum is looked at before any of them
+_ROOM = 4  # times as many peaks are held as are wanted, before the lower ones go
 _HALVINGS = 32  # take any interval of single precision down to neighbours
 
 
@@ -30,7 +31,9 @@ class Peaks(NamedTuple):
 
 def no_peaks(most: int) -> Peaks:
     """Return room for so many peaks, and for those that come before it is known which are the highest."""
-    return Peaks(np.zeros(4 * most), np.zeros(4 * most, np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32))
+    return Peaks(
+        np.zeros(_ROOM * most), np.zeros(_ROOM * most, np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32)
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -52,7 +55,7 @@ def gather(power: Floats, first: int, most: int, peaks: Peaks) -> None:
             for k in range(begin + column, end, _COLUMNS):
                 here = power[k]
                 if here > floor[0] and here > power[k - 1] and here >= power[k + 1]:
-                    if held[0] == len(place):
+                    if held[0] >= _ROOM * most:
                         prune(most, peaks)
                     left, right = here - power[k - 1], here - power[k + 1]
                     place[held[0]] = first + k + (left - right) / (2 * (left + right))
