@@ -135,6 +135,16 @@ def test_too_many_deaths_stop_the_run(lake):
         run.wait()
 
 
+def test_a_function_that_kills_always_is_soon_given_up(lake):
+    @skyhouse.function(returns=RETURNS)
+    def n(obj):
+        os._exit(3)
+
+    run = lake.apply(n, "SELECT object_id FROM ztf.objects WHERE object_id < 40", into="x.n")
+    with pytest.raises(skyhouse.errors.TaskError, match=r"first 10 objects \(WorkerDied: exit status 3\).*at fault"):
+        run.wait()
+
+
 def test_a_run_that_hangs_is_cancelled(lake, tmp_path):
     mark = tmp_path / "hangs"
 

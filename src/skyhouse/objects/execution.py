@@ -29,6 +29,8 @@ from skyhouse.objects.units import Unit
 
 __all__ = ["careful", "perform"]
 
+_HOPELESS = 10
+
 
 def careful(task: Task) -> Task:
     """Return the task as one that bears what its function does to its process."""
@@ -101,17 +103,23 @@ def _apart(spool: str, units: Sequence[Unit]) -> Iterator[tuple[Unit, Chunk]]:
     rows = _Rows(units)
     parts = (rows.span(number, *part) for number, unit in enumerate(units) for part in spans(work.input, unit))
     begun = None
+    deaths = good = 0
     for found in isolated(partial(_Apart, spool, units), parts, timeout=work.timeout):
         unit, at = rows.place(found.row if isinstance(found, Failure) else found.start)
         if unit is not begun:
             begun = unit
             yield unit, _nothing(work)
         if isinstance(found, Failure):
+            deaths += 1
+            if not good and deaths == _HOPELESS and work.limit.broken(deaths, deaths, early=False):
+                problem = f"function {work.function.name} ended its process for each of the first {deaths} objects"
+                raise TaskError(f"{problem} ({found.exception}: {found.message}): it is at fault, not they")
             for batch in read(work.input, unit, at, at + 1):
                 if batch.num_rows:
                     lost = Results.failed(work.function.schema, 1, [replace(found, row=0)])
                     yield unit, chunk(work, unit, batch, lost)
         else:
+            good += found.stop - found.start
             yield from ((unit, one) for one in pickle.loads(found.data))
 
 
