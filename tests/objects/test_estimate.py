@@ -6,11 +6,7 @@ import os
 import signal
 import time
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import skyhouse
@@ -144,14 +140,18 @@ def test_what_cannot_be_estimated(lake):
         lake.estimate(deadly, "ztf.objects")
 
 
+def unit(place: int, size: int, group: int) -> Unit:
+    """Return a unit of 100 rows in row groups of so many."""
+    start = 100 * place
+    return Unit(Source(f"f#{place}", "f"), start, start + 100, size, start % group)
+
+
 @pytest.mark.parametrize(
     ("number", "workers", "rows"), [(1, 4, 100), (3, 2, 100), (40, 4, 100), (900, 8, 100), (90, 4, 300)]
 )
-def test_a_sample_is_from_all_over_the_input(tmp_path: Path, number: int, workers: int, rows: int):
+def test_a_sample_is_from_all_over_the_input(number: int, workers: int, rows: int):
     """Units have 100 rows each; in larger row groups those of one are read together."""
-    path = str(tmp_path / "f.parquet")
-    pq.write_table(pa.table({"x": np.zeros(100 * number, "i1")}), path, row_group_size=rows)
-    units = [Unit(Source(f"f#{n}", path), 100 * n, 100 * n + 100, 2_000_000) for n in range(number)]
+    units = [unit(place, 2_000_000, rows) for place in range(number)]
     taken = orders("spool", units, workers, 8.0)
     found = sorted((one.start, one.stop) for order in taken for one in order.units)
     assert all(start % rows == 0 and stop - start == rows for start, stop in found)
@@ -163,10 +163,8 @@ def test_a_sample_is_from_all_over_the_input(tmp_path: Path, number: int, worker
     assert all(one.bytes == 2_000_000 * rows // 100 for order in taken for one in order.units)
 
 
-def test_of_a_large_row_group_the_first_part_is_read(tmp_path: Path):
-    path = str(tmp_path / "f.parquet")
-    pq.write_table(pa.table({"x": np.zeros(1000, "i1")}), path)
-    units = [Unit(Source(f"f#{n}", path), 100 * n, 100 * n + 100, 20_000_000) for n in range(10)]
+def test_of_a_large_row_group_the_first_part_is_read():
+    units = [unit(place, 20_000_000, 1000) for place in range(10)]
     (order,) = orders("spool", units, 2, 8.0)
     assert [(one.start, one.stop) for one in order.units] == [(0, 100)]
 

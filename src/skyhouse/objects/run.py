@@ -25,6 +25,7 @@ _COMMIT_SECONDS = 2.0
 _TASK_SECONDS = 60.0
 _TASK_BYTES = 8 * TARGET
 _LEAST_SECONDS = 1.0
+_EDGE_SECONDS = 2.0
 _FIRST_ROWS = 2048
 _LAST_TASKS = 16  # into which the rest is divided, if they are not too small, so that no worker waits for long
 _NOTE = {"task": "apply"}
@@ -227,8 +228,18 @@ class Run:
             while end < len(todo) and taken + todo[end].rows <= rows and size + todo[end].bytes <= _TASK_BYTES:
                 size, taken = size + todo[end].bytes, taken + todo[end].rows
                 end += 1
+            rest = self._to_edge(end)
+            end, taken = end + len(rest), taken + sum(unit.rows for unit in rest)
             yield Task(str(self._spool), todo[at:end])
             at, left = end, left - taken
+
+    def _to_edge(self, at: int) -> tuple[Unit, ...]:
+        """Return the units up to the row group's end where they take little: who begins with them reads over others."""
+        end = at
+        while end < len(self._plan.todo) and self._plan.todo[end].skipped:
+            end += 1
+        rest = self._plan.todo[at:end]
+        return rest if sum(unit.rows for unit in rest) <= self._rate * _EDGE_SECONDS else ()
 
     def _in_time(self) -> Iterator[list[Ending]]:
         """Yield what has ended in the last seconds; outcomes are waited for in a thread of their own."""

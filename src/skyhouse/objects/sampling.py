@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter
@@ -167,8 +166,7 @@ def orders(spool: str, units: Sequence[Unit], workers: int, seconds: float) -> l
         return []
     count = min(len(units), _UNITS * workers)
     places = [(2 * number + 1) * len(units) // (2 * count) for number in range(count)]
-    starts: dict[str, frozenset[int]] = {}
-    joined = list(dict.fromkeys(_joined(units, place, starts) for place in places))
+    joined = list(dict.fromkeys(_joined(units, place) for place in places))
     mixed = [joined[place] for place in np.random.default_rng(0).permutation(len(joined))]
     read = itertools.accumulate(unit.bytes for unit in mixed)
     most = workers * seconds * _READ_BYTES
@@ -177,25 +175,20 @@ def orders(spool: str, units: Sequence[Unit], workers: int, seconds: float) -> l
     return [Take(spool, part, seconds, time.time()) for part in taken]
 
 
-def _joined(units: Sequence[Unit], place: int, starts: dict[str, frozenset[int]]) -> Unit:
+def _joined(units: Sequence[Unit], place: int) -> Unit:
     """Return the unit at a place with its neighbours in the same row group, from its beginning on.
 
     A reader decodes what lies before a unit in its row group, which a task seldom has to. Of a very large row group it
     is only the first part.
     """
-    path = units[place].path
-    if path not in starts:
-        metadata = pq.read_metadata(path)
-        rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        starts[path] = frozenset(itertools.accumulate([0, *rows]))
     first = place
-    while first and units[first].start not in starts[path] and units[first - 1].path == path:
+    while first and units[first].skipped:
         first -= 1
-    last, size = first, units[first].bytes
-    while units[last].stop not in starts[path] and last + 1 < len(units) and size + units[last + 1].bytes <= TARGET:
-        last += 1
-        size += units[last].bytes
-    return Unit(units[first].source, units[first].start, units[last].stop, size)
+    end, size = first + 1, units[first].bytes
+    while end < len(units) and units[end].skipped and size + units[end].bytes <= TARGET:
+        size += units[end].bytes
+        end += 1
+    return Unit(units[first].source, units[first].start, units[end - 1].stop, size)
 
 
 def gathered(takes: Sequence[Taken], units: Sequence[Unit], workers: int, seconds: float) -> Sample:
