@@ -409,9 +409,10 @@ def test_a_run_is_cancelled_and_goes_on_later(lake):
     assert [row["n"] for row in rows(lake, "ztf.slow")] == list(range(300))
 
 
-def test_two_runs_at_once_do_every_object_once(ztf):
-    with skyhouse.open(ztf.path, workers=2) as other:
-        runs = [one.apply(slow, "ztf.objects", into="ztf.slow") for one in (ztf.lake, other)]
+@pytest.mark.parametrize("query", ["ztf.objects", "SELECT object_id, z FROM ztf.objects ORDER BY z"])
+def test_two_runs_at_once_do_every_object_once(ztf, query):
+    with skyhouse.open(ztf.path, workers=1) as other:
+        runs = [one.apply(slow, query, into="ztf.slow") for one in (ztf.lake, other)]
         for run in runs:
             run.wait()
     assert [row["n"] for row in rows(ztf.lake, "ztf.slow")] == list(range(300))
@@ -502,3 +503,9 @@ def test_what_is_called_need_not_be_a_function(lake):
     counting = skyhouse.function(returns=[Column("n", "int32")], name="counting")(Counting())
     lake.apply(counting, "ztf.objects", into="ztf.counts").wait()
     assert [row["n"] for row in rows(lake, "ztf.counts")] == [number % 8 for number in range(300)]
+
+
+def test_too_many_failures_of_staged_objects_are_told_too(lake):
+    query = "SELECT * FROM ztf.objects ORDER BY z"
+    with pytest.raises(TaskError, match="function fails_for_some failed for 30 of 300 objects"):
+        lake.apply(fails_for_some, query, into="ztf.n", max_failures=0.05).wait()

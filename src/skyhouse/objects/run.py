@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from skyhouse.engine.base import Outcome, TaskRunner
-from skyhouse.errors import InputError, TaskError
+from skyhouse.errors import InputError, LakeError, TaskError
 from skyhouse.lake.arrivals import commit_sources, remove_sources
 from skyhouse.lake.lineage import Source, sources
+from skyhouse.lake.registry import STAGED
 from skyhouse.lake.table import Table
 from skyhouse.objects.execution import careful, perform
 from skyhouse.objects.task import Made, Task, Work
@@ -205,8 +206,14 @@ class Run:
             return
         if error is None and self._work.limit.broken(self.progress.failures, self.objects, early=False):
             error = self._too_many()
-        if error is not None:
+        if error is not None and not (isinstance(error, LakeError) and self._is_done_by_others()):
             raise error
+
+    def _is_done_by_others(self) -> bool:
+        """Whether another run of the same has committed all units, and cleared their staged files away meanwhile."""
+        held = sources(self._tables[0].refresh())
+        staged = all(f"{STAGED}/" in unit.source.key for unit in self._plan.todo)
+        return staged and not Plan.of(self._plan.todo, held).todo
 
     def _too_many(self) -> TaskError:
         name, failed = self._work.function.name, self.progress.failures
