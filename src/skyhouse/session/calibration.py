@@ -28,7 +28,7 @@ _LOG = logging.getLogger("skyhouse")
 _FORMAT = 1
 _BOUND = math.log(8)  # no correction is by more than this factor, either way
 _LEARN = 0.15  # the weight of a new run once there are a few
-_LEARN_CALL = 0.3  # likewise, of a call of a user's function
+_LEARN_CALL, _LEARN_LESS = 0.3, 0.7  # likewise, of a call of a user's function that took more, or less, than before
 _LEAST_CALL = 1e-9
 _CALLS = 500  # users' functions that are remembered
 _EVERY = 5.0  # seconds between two writes
@@ -108,7 +108,7 @@ class Calibration:
         """Take in that calls of a user's function took so many CPU seconds each; the newer, the heavier."""
         with self._lock:
             known = self._calls.get(key) or self._stored["calls"].get(key) or {"seconds": 0.0, "runs": 0.0}
-            weight = max(_LEARN_CALL, 1 / (known["runs"] + 1))
+            weight = max(_LEARN_CALL if seconds > known["seconds"] else _LEARN_LESS, 1 / (known["runs"] + 1))
             taken = known["seconds"] + weight * (max(seconds, _LEAST_CALL) - known["seconds"])
             self._calls[key] = {"seconds": taken, "runs": known["runs"] + 1}
             if time.monotonic() - self._written > _EVERY:

@@ -32,6 +32,7 @@ __all__ = ["Forecast", "Forecaster", "bytes_of"]
 _LONG, _LOOK, _LOOK_LONGER = 1.0, 0.02, 5.0
 # From this share of a run's seconds, and so many of them, in functions it tells what these take.
 _TELLING, _TELLING_SECONDS = 0.5, 0.05
+_ONCE = 60.0  # seconds that a function's first run in a process may have taken to set it up and compile it
 _SESSION = 1.0  # seconds to open a session of a Connect server and to have its first answer
 _AGAIN = 5.0  # seconds until it is looked again where Spark is
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -53,6 +54,7 @@ class Forecaster:
     def __init__(self, settings: Settings, tables: LakeTables, calibration: Calibration) -> None:
         self._settings = settings
         self._calibration = calibration
+        self._ran: set[str] = set()
         self._looked: tuple[float, Whereabouts] | None = None
         self._statistics = LakeStatistics(tables.file, Footers())
 
@@ -99,10 +101,13 @@ class Forecaster:
         """Take in how long a query took of which this was predicted; of one that calls functions, what these took."""
         if forecast.costs:
             left = seconds - (prediction.seconds - prediction.called)
+            keys = {forecast.functions[name].key for name in forecast.costs}
+            left -= 0.0 if keys <= self._ran else _ONCE
+            self._ran |= keys
             least = max(_TELLING * seconds, _TELLING_SECONDS, prediction.start)
-            if prediction.called and max(left, prediction.called) > least:
+            if prediction.called and left > 0 and max(left, prediction.called) > least:
                 for name, cost in forecast.costs.items():
-                    due = cost.seconds * max(left, 0.0) / prediction.called
+                    due = cost.seconds * left / prediction.called
                     self._calibration.learn_call(forecast.functions[name].key, due)
             return
         self._calibration.learn(rates_key(prediction.engine, self.spark.master), prediction, seconds)
