@@ -37,14 +37,14 @@ FOLDED_FEATURES: tuple[Feature, ...] = (
         "FourierAmplitude",
         "mag",
         5,
-        "A_1 of m_0 + sum(A_k cos(2 pi k t / P + phi_k)), k to 4, or fewer of less than 27 points, fitted with weights "
+        "A_1 of m_0 + sum(A_k cos(2 pi k t / P + phi_k)), k to 4, or fewer of less than 18 points, fitted with weights "
         "1 / e_i^2",
         _SIMON,
     ),
-    Feature("R21", "", 15, "A_2 / A_1", _SIMON),
-    Feature("R31", "", 21, "A_3 / A_1", _SIMON),
-    Feature("Phi21", "rad", 15, "phi_2 - 2 phi_1, from 0 to 2 pi", _SIMON),
-    Feature("Phi31", "rad", 21, "phi_3 - 3 phi_1, from 0 to 2 pi", _SIMON),
+    Feature("R21", "", 10, "A_2 / A_1", _SIMON),
+    Feature("R31", "", 14, "A_3 / A_1", _SIMON),
+    Feature("Phi21", "rad", 10, "phi_2 - 2 phi_1, from 0 to 2 pi", _SIMON),
+    Feature("Phi31", "rad", 14, "phi_3 - 3 phi_1, from 0 to 2 pi", _SIMON),
 )
 """The features of a folded curve in one band, in the order of the columns."""
 

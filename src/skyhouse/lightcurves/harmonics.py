@@ -17,7 +17,7 @@ from skyhouse.lightcurves.lombscargle import cosine_sine
 __all__ = ["MOST", "coefficients", "factor", "fold", "most_orders", "normal", "predict"]
 
 MOST = 4  # harmonics
-_POINTS_A_TERM = 3  # fewer let the series follow single points
+_POINTS_A_TERM = 2  # fewer let the series follow single points
 _SINGULAR = 1e-10  # what of a term the terms before it do not explain already, as a share
 
 # Sums may be taken in any order, so that they vectorise; infinities and NaN keep their meaning.
@@ -26,9 +26,9 @@ _SUMS = {"reassoc", "contract", "nsz"}
 
 @njit(cache=True, nogil=True)
 def most_orders(points: int) -> int:
-    """Return up to which order a series may be fitted to so many points: three a term, but the first order to any.
+    """Return up to which order a series may be fitted to so many points: two a term, but the first order to any.
 
-    >>> [most_orders(n) for n in (5, 15, 27, 1000)]
+    >>> [most_orders(n) for n in (5, 10, 18, 1000)]
     [1, 2, 4, 4]
     """
     return min(max((points // _POINTS_A_TERM - 1) // 2, 1), MOST)

@@ -13,6 +13,7 @@ from skyhouse.lightcurves.candidates import FEWEST, Candidates
 from skyhouse.lightcurves.centred import Centred, centred
 from skyhouse.lightcurves.curves import Band, Doubles, Offsets
 from skyhouse.lightcurves.fitting import Curves, best_order, explained, fit, gather, refined, robust_score, room
+from skyhouse.lightcurves.harmonics import MOST
 
 __all__ = ["Ranked", "rank"]
 
@@ -20,7 +21,8 @@ _FINALISTS = 6  # candidates whose fit is made robust
 _PARENTS = 3  # candidates whose partners are tried too
 _PARTNERS = 6
 _SIDEREAL = 1.00273791  # 1/d
-_HALF = 10.0  # by how much BIC, in each band, half a frequency must be better than it: "very strong" evidence
+_STEPS = 2  # of refinement
+_HALF = 20.0  # by how much BIC, in each band, half a frequency must be better than it: twice "very strong" evidence
 _ROUNDING = 1e-9
 _APART = 0.5  # of one over the baseline: closer frequencies are one
 
@@ -69,7 +71,7 @@ def rank(
     """Return the best frequencies among the candidates and their partners, by fits of up to four harmonics.
 
     To each band a Fourier series with its own mean, amplitudes and phases is fitted, by least squares weighted with
-    1 / magerr^2; the frequency, refined by a Gauss-Newton step, is common to the bands. Of the best few, half and twice
+    1 / magerr^2; the frequency, refined by Gauss-Newton steps, is common to the bands. Of the best few, half and twice
     the frequency and the aliases by a sidereal and a solar day are tried too, within the range of frequencies (1/d;
     None: from one over the object's baseline). The number of harmonics is the one with the least BIC (Schwarz 1978,
     Ann. Statist. 6, 461), which is the sum over the bands of
@@ -80,7 +82,7 @@ def rank(
     with 3 degrees of freedom (Lange, Little & Taylor 1989, JASA 84, 881), and ranked by the BIC of its likelihood: a
     few points far off, or cycles that differ (the Blazhko effect), decide nothing.
 
-    A band with fewer than 5 points takes no part; the second, third and fourth harmonic need 15, 21 and 27 points.
+    A band with fewer than 5 points takes no part; the second, third and fourth harmonic need 10, 14 and 18 points.
 
     Raises InputError where the candidates are of other objects.
     """
@@ -160,9 +162,9 @@ def _enter(
         if abs(field.frequency[other] - frequency) < _APART / baseline:
             return fitted
     fit(curves, frequency, baseline)
-    order, _ = best_order(curves)
-    frequency = refined(curves, frequency, order, baseline)
-    fit(curves, frequency, baseline)
+    for _ in range(_STEPS):
+        frequency = refined(curves, frequency, best_order(curves)[0], baseline)
+        fit(curves, frequency, baseline)
     field.frequency[fitted] = frequency
     field.order[fitted], field.score[fitted] = best_order(curves)
     return fitted + 1
@@ -179,39 +181,46 @@ def _enter_partners(curves: Curves, baseline: float, limits: tuple[float, float]
 
 
 @njit(cache=True, nogil=True)
+def _fit_robustly(curves: Curves, baseline: float, field: _Field, c: int, own: Doubles) -> tuple[float, float, int]:
+    """Fit entry c of the field, with the order of the least BIC by Student's t, which takes the place of its order.
+
+    Fills in the score of each band; returns that of all, the chi-squared taken by least squares and the parameters.
+    """
+    least, power, parameters = np.inf, 0.0, 0
+    for order in range(1, MOST + 1):
+        fit(curves, field.frequency[c], baseline)  # robust weights have overwritten the last
+        if order > 1 and order > curves.reached.max():
+            break
+        score, taken, terms = np.zeros(len(own)), 0.0, 0
+        for band in range(len(own)):
+            if curves.bounds[band + 1] > curves.bounds[band]:
+                taken += curves.chi2[band] * explained(curves, band, order)
+                terms += 2 * min(order, curves.reached[band])
+                score[band] = robust_score(curves, band, order)
+        if score.sum() < least:
+            least, power, parameters, field.order[c], own[:] = score.sum(), taken, terms, order, score
+    return least, power, parameters
+
+
+@njit(cache=True, nogil=True)
 def _decide(curves: Curves, baseline: float, field: _Field, fitted: int, i: int, outcome: Ranked) -> None:
     """Fit the finalists robustly, and fill in the best."""
     finalists = np.argsort(field.score[:fitted])[: len(field.own)]
+    frequency = field.frequency[finalists]
     score, power = np.zeros(len(finalists)), np.zeros(len(finalists))
     parameters = np.zeros(len(finalists), np.int64)
-    bands = len(curves.chi2)
     for n, c in enumerate(finalists):
-        fit(curves, field.frequency[c], baseline)
-        for band in range(bands):
-            field.own[n, band] = 0.0
-            if curves.bounds[band + 1] > curves.bounds[band]:
-                power[n] += curves.chi2[band] * explained(curves, band, field.order[c])
-                parameters[n] += 2 * min(field.order[c], curves.reached[band])
-                field.own[n, band] = robust_score(curves, band, field.order[c])
-                score[n] += field.own[n, band]
-    whole = 0.0
-    for band in range(bands):
-        if curves.bounds[band + 1] > curves.bounds[band]:
-            whole += curves.chi2[band]
+        score[n], power[n], parameters[n] = _fit_robustly(curves, baseline, field, c, field.own[n])
     for n in range(len(finalists)):
-        for c in finalists:
-            if abs(field.frequency[c] - 2 * field.frequency[finalists[n]]) < 2 * _APART / baseline:
-                score[n] += _HALF * outcome.bands[i]
-                break
+        if (np.abs(frequency - 2 * frequency[n]) < 2 * _APART / baseline).any():
+            score[n] += _HALF * outcome.bands[i]
+    whole = curves.chi2.sum()
     ranked = np.argsort(score)
     place = 0
     for n in ranked:
-        frequency = field.frequency[finalists[n]]
-        known = False
-        for other in range(place):
-            known = known or abs(outcome.frequency[i, other] - frequency) < _APART / baseline
+        known = (np.abs(outcome.frequency[i, :place] - frequency[n]) < _APART / baseline).any()
         if not known and place < outcome.frequency.shape[1]:
-            outcome.frequency[i, place] = frequency
+            outcome.frequency[i, place] = frequency[n]
             outcome.order[i, place] = field.order[finalists[n]]
             outcome.power[i, place] = power[n] / whole
             outcome.bic[i, place] = score[n] - score[ranked[0]]
