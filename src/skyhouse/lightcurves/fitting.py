@@ -10,13 +10,14 @@ from numba import njit
 
 from skyhouse.lightcurves.centred import Centred
 from skyhouse.lightcurves.curves import Doubles, Offsets
-from skyhouse.lightcurves.harmonics import MOST, coefficients, factor, fold, most_orders, normal, predict
+from skyhouse.lightcurves.harmonics import MOST, SUMS, coefficients, factor, fold, most_orders, normal, predict
 
 __all__ = ["Curves", "best_order", "explained", "fit", "gather", "refined", "robust_score", "room"]
 
 _ROUNDS = 3  # of reweighting; more change no order
 _TAIL = 3.0  # degrees of freedom of Student's t: the tails of real residuals
 _LEAST_CHI2 = 0.1  # per point: no fit is believed to be closer than errors allow, even where these are overestimated
+_LARGE = 1e200  # far from overflow
 _ROUNDING = 1e-6  # cycles
 _FARTHEST = 0.3  # of one over the baseline: how far one step of refinement goes
 
@@ -105,26 +106,38 @@ def explained(curves: Curves, band: int, order: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _score(curves: Curves, band: int, order: int) -> float:
-    """Return the BIC of the band's least-squares fit, its errors' scale taken from the residuals."""
-    points = curves.bounds[band + 1] - curves.bounds[band]
-    terms = 2 * min(order, curves.reached[band]) + 1
-    scale = max(curves.chi2[band] * (1 - explained(curves, band, order)) / points, _LEAST_CHI2)
-    return float(points * math.log(scale) + terms * math.log(points))
-
-
-@njit(cache=True, nogil=True)
 def best_order(curves: Curves) -> tuple[int, float]:
-    """Return the number of harmonics with the least BIC over all bands, and this."""
-    best, least = 1, np.inf
-    for order in range(1, max(curves.reached.max(), 1) + 1):
-        score = 0.0
-        for band in range(len(curves.chi2)):
-            if curves.bounds[band + 1] > curves.bounds[band]:
-                score += _score(curves, band, order)
-        if score < least:
-            best, least = order, score
-    return best, least
+    """Return the number of harmonics with the least BIC over all bands, and this.
+
+    The BIC is of the least-squares fit; the errors' scale is taken from the residuals.
+    """
+    score = np.zeros(MOST)
+    for band in range(len(curves.chi2)):
+        points = curves.bounds[band + 1] - curves.bounds[band]
+        if points > 0:
+            found = curves.right[band, 0] ** 2
+            price, own = math.log(points), 0.0
+            for order in range(1, MOST + 1):
+                if order == 1 or order <= curves.reached[band]:
+                    reached = min(order, curves.reached[band])
+                    for i in range(2 * order - 1, 2 * reached + 1):
+                        found += curves.right[band, i] ** 2
+                    left = curves.chi2[band] * max(1 - found / curves.variance[band], 0.0) / points
+                    own = points * math.log(max(left, _LEAST_CHI2)) + (2 * reached + 1) * price
+                score[order - 1] += own
+    best = np.argmin(score[: max(curves.reached.max(), 1)])
+    return int(best) + 1, float(score[best])
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS)
+def _derivatives(time: Doubles, weight: Doubles, value: Doubles, model: Doubles, slope: Doubles) -> tuple[float, float]:
+    """Return the first and second derivative of half the squares by the frequency, their signs changed."""
+    first = second = 0.0
+    for j in range(len(time)):
+        change = 2 * math.pi * time[j] * slope[j]
+        first += weight[j] * change * (value[j] - model[j])
+        second += weight[j] * change * change
+    return first, second
 
 
 @njit(cache=True, nogil=True)
@@ -144,13 +157,41 @@ def refined(curves: Curves, frequency: float, order: int, baseline: float) -> fl
             for k in range(1, own + 1):  # the derivative by the phase
                 series[2 * k - 1], series[2 * k] = k * series[2 * k], -k * series[2 * k - 1]
             predict(curves.cosine, curves.sine, start, stop, own, series, curves.slope)
-            for j in range(start, stop):
-                change = 2 * math.pi * curves.time[j] * curves.slope[j]
-                slope += precision * curves.weight[j] * change * (curves.value[j] - curves.model[j])
-                curvature += precision * curves.weight[j] * change * change
+            first, second = _derivatives(
+                curves.time[start:stop],
+                curves.weight[start:stop],
+                curves.value[start:stop],
+                curves.model[start:stop],
+                curves.slope[start:stop],
+            )
+            slope += precision * first
+            curvature += precision * second
     most = _FARTHEST / baseline
     step = min(max(slope / curvature, -most), most) if curvature > 0 else 0.0
     return float(frequency + step)
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS)
+def _reweight(weight: Doubles, value: Doubles, model: Doubles, unit: float, scale: float, robust: Doubles) -> float:
+    """Fill in the weights by Student's t, and return the squares so weighted."""
+    total = 0.0
+    for j in range(len(weight)):
+        square = unit * weight[j] * (value[j] - model[j]) ** 2
+        share = (_TAIL + 1) * scale / (_TAIL * scale + square)
+        robust[j] = weight[j] * share
+        total += share * square
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _log_tails(weight: Doubles, value: Doubles, model: Doubles, unit: float, scale: float) -> float:
+    """Return the sum of ln(1 + r^2 / (degrees of freedom)): logarithms of products, which are fewer."""
+    total, product = 0.0, 1.0
+    for j in range(len(weight)):
+        product *= 1 + unit * weight[j] * (value[j] - model[j]) ** 2 / (scale * _TAIL)
+        if product > _LARGE:
+            total, product = total + math.log(product), 1.0
+    return total + math.log(product)
 
 
 @njit(cache=True, nogil=True)
@@ -165,19 +206,13 @@ def robust_score(curves: Curves, band: int, order: int) -> float:
     for _ in range(_ROUNDS):
         coefficients(matrix, right, own, series)
         predict(curves.cosine, curves.sine, start, stop, own, series, curves.model)
-        total = 0.0
-        for j in range(start, stop):
-            square = unit * curves.weight[j] * (curves.value[j] - curves.model[j]) ** 2
-            share = (_TAIL + 1) / (_TAIL + square / scale)
-            curves.robust[j] = curves.weight[j] * share
-            total += share * square
+        here = slice(start, stop)
+        total = _reweight(curves.weight[here], curves.value[here], curves.model[here], unit, scale, curves.robust[here])
         scale = max(total / points, _LEAST_CHI2)
         normal(curves.robust, curves.value, curves.cosine, curves.sine, start, stop, max(own, 1), matrix, right)
         own = min(own, factor(matrix, right, max(own, 1)))
     coefficients(matrix, right, own, series)
     predict(curves.cosine, curves.sine, start, stop, own, series, curves.model)
-    score = points * math.log(scale) + (2 * own + 1) * math.log(points)
-    for j in range(start, stop):
-        square = unit * curves.weight[j] * (curves.value[j] - curves.model[j]) ** 2
-        score += (_TAIL + 1) * math.log1p(square / scale / _TAIL)
-    return float(score)
+    here = slice(start, stop)
+    tails = _log_tails(curves.weight[here], curves.value[here], curves.model[here], unit, scale)
+    return float(points * math.log(scale) + (2 * own + 1) * math.log(points) + (_TAIL + 1) * tails)

@@ -14,14 +14,14 @@ from numba import njit
 from skyhouse.lightcurves.curves import Doubles
 from skyhouse.lightcurves.lombscargle import cosine_sine
 
-__all__ = ["MOST", "coefficients", "factor", "fold", "most_orders", "normal", "predict"]
+__all__ = ["MOST", "SUMS", "coefficients", "factor", "fold", "most_orders", "normal", "predict"]
 
 MOST = 4  # harmonics
 _POINTS_A_TERM = 2  # fewer let the series follow single points
 _SINGULAR = 1e-10  # what of a term the terms before it do not explain already, as a share
 
 # Sums may be taken in any order, so that they vectorise; infinities and NaN keep their meaning.
-_SUMS = {"reassoc", "contract", "nsz"}
+SUMS = {"reassoc", "contract", "nsz"}
 
 
 @njit(cache=True, nogil=True)
@@ -34,7 +34,7 @@ def most_orders(points: int) -> int:
     return min(max((points // _POINTS_A_TERM - 1) // 2, 1), MOST)
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=SUMS)
 def fold(time: Doubles, frequency: float, cosine: Doubles, sine: Doubles) -> None:
     """Fill in the cosines and sines [MOST, m] of 1, 2, ... times the phase of each of m points."""
     points = len(time)
@@ -48,7 +48,7 @@ def fold(time: Doubles, frequency: float, cosine: Doubles, sine: Doubles) -> Non
             next_sine[j] = last_sine[j] * first_cosine[j] + last_cosine[j] * first_sine[j]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=SUMS)
 def _sums(weight: Doubles, value: Doubles, cosine: Doubles, sine: Doubles) -> tuple[float, float, float, float]:
     c = s = yc = ys = 0.0
     for j in range(len(weight)):
@@ -58,7 +58,7 @@ def _sums(weight: Doubles, value: Doubles, cosine: Doubles, sine: Doubles) -> tu
     return c, s, yc, ys
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=SUMS)
 def _sums_of_products(
     weight: Doubles, cosine: Doubles, sine: Doubles, other_cosine: Doubles, other_sine: Doubles
 ) -> tuple[float, float]:
@@ -70,7 +70,7 @@ def _sums_of_products(
     return c, s
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=SUMS)
 def normal(
     weight: Doubles,
     value: Doubles,
@@ -146,7 +146,7 @@ def coefficients(matrix: Doubles, right: Doubles, order: int, found: Doubles) ->
         found[i] = entry / matrix[i, i]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=SUMS)
 def predict(cosine: Doubles, sine: Doubles, start: int, stop: int, order: int, series: Doubles, model: Doubles) -> None:
     """Fill in `model[start:stop]`, the series at these points."""
     here = model[start:stop]

@@ -21,7 +21,7 @@ _FINALISTS = 6  # candidates whose fit is made robust
 _PARENTS = 3  # candidates whose partners are tried too
 _PARTNERS = 6
 _SIDEREAL = 1.00273791  # 1/d
-_STEPS = 2  # of refinement
+_PROMISING = 8  # candidates that are refined
 _HALF = 20.0  # by how much BIC, in each band, half a frequency must be better than it: twice "very strong" evidence
 _ROUNDING = 1e-9
 _APART = 0.5  # of one over the baseline: closer frequencies are one
@@ -132,6 +132,8 @@ def _rank(
             fitted = 0
             for c in range(count[i]):
                 fitted = _enter(curves, candidates[i, c], baseline, (least, limits[1]), field, fitted)
+            for c in np.argsort(field.score[:fitted])[:_PROMISING]:
+                _improve(curves, baseline, field, c)
             fitted = _enter_partners(curves, baseline, (least, limits[1]), field, fitted)
             _decide(curves, baseline, field, fitted, i, outcome)
 
@@ -155,19 +157,26 @@ def _describe(curves: Curves, i: int, outcome: Ranked) -> None:
 def _enter(
     curves: Curves, frequency: float, baseline: float, limits: tuple[float, float], field: _Field, fitted: int
 ) -> int:
-    """Refine a frequency, fit it and add it to the field, unless it is out of range or there; return how many are."""
+    """Fit a frequency and add it to the field, unless it is out of range or there; return how many are."""
     if not limits[0] * (1 - _ROUNDING) <= frequency <= limits[1] * (1 + _ROUNDING):
         return fitted
     for other in range(fitted):
         if abs(field.frequency[other] - frequency) < _APART / baseline:
             return fitted
     fit(curves, frequency, baseline)
-    for _ in range(_STEPS):
-        frequency = refined(curves, frequency, best_order(curves)[0], baseline)
-        fit(curves, frequency, baseline)
     field.frequency[fitted] = frequency
     field.order[fitted], field.score[fitted] = best_order(curves)
     return fitted + 1
+
+
+@njit(cache=True, nogil=True)
+def _improve(curves: Curves, baseline: float, field: _Field, c: int) -> None:
+    """Refine the frequency of entry c of the field by one step."""
+    fit(curves, field.frequency[c], baseline)
+    frequency = refined(curves, field.frequency[c], field.order[c], baseline)
+    fit(curves, frequency, baseline)
+    field.frequency[c] = frequency
+    field.order[c], field.score[c] = best_order(curves)
 
 
 @njit(cache=True, nogil=True)
@@ -176,7 +185,9 @@ def _enter_partners(curves: Curves, baseline: float, limits: tuple[float, float]
     best = field.frequency[np.argsort(field.score[:fitted])[:_PARENTS]]
     for f in best:
         for partner in (f / 2, 2 * f, f + _SIDEREAL, abs(f - _SIDEREAL), f + 1, abs(f - 1)):
-            fitted = _enter(curves, partner, baseline, limits, field, fitted)
+            before, fitted = fitted, _enter(curves, partner, baseline, limits, field, fitted)
+            if fitted > before:
+                _improve(curves, baseline, field, before)
     return fitted
 
 
@@ -186,10 +197,10 @@ def _fit_robustly(curves: Curves, baseline: float, field: _Field, c: int, own: D
 
     Fills in the score of each band; returns that of all, the chi-squared taken by least squares and the parameters.
     """
-    least, power, parameters = np.inf, 0.0, 0
-    for order in range(1, MOST + 1):
+    least, power, parameters, near = np.inf, 0.0, 0, field.order[c]
+    for order in range(max(near - 1, 1), min(near + 1, MOST) + 1):
         fit(curves, field.frequency[c], baseline)  # robust weights have overwritten the last
-        if order > 1 and order > curves.reached.max():
+        if order > near and order > curves.reached.max():
             break
         score, taken, terms = np.zeros(len(own)), 0.0, 0
         for band in range(len(own)):
@@ -210,6 +221,8 @@ def _decide(curves: Curves, baseline: float, field: _Field, fitted: int, i: int,
     score, power = np.zeros(len(finalists)), np.zeros(len(finalists))
     parameters = np.zeros(len(finalists), np.int64)
     for n, c in enumerate(finalists):
+        _improve(curves, baseline, field, c)
+        frequency[n] = field.frequency[c]
         score[n], power[n], parameters[n] = _fit_robustly(curves, baseline, field, c, field.own[n])
     for n in range(len(finalists)):
         if (np.abs(frequency - 2 * frequency[n]) < 2 * _APART / baseline).any():
