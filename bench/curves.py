@@ -1,4 +1,4 @@
-"""Light curves for the benchmarks: a lake of simulated ones, made once and kept in the scratch folder, and even tables."""
+"""Light curves for the benchmarks: a lake of simulated ones, made once and kept, and tables of even ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def curve_lake(objects: int) -> Path:
 def even_curves(
     objects: int, epochs: int = 200, years: float = 5.0, bands: tuple[str, ...] = ("g", "r"), seed: int = 1
 ) -> pa.Table:
-    """Return objects with as many points each, a nested curve a band: struct of lists mjd [d], mag, magerr [mag], catflags.
+    """Return objects with as many points each, in nested bands of mjd [d], mag and magerr [mag], catflags.
 
     Each object has a season of 240 nights a year, at most a few looks a night. Half are constant, half are sawteeth of
     0.2 to 10 days, as pulsators are.

@@ -10,6 +10,7 @@ takes long. LSDB runs in an environment of its own, made at first use.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from curves import curves
+from curves import even_curves
 from peer_functions import FREQUENCIES, described
-from report import SCRATCH, cpu_seconds, record
+from report import SCRATCH, record
 
 import skyhouse
 from skyhouse import lightcurves
@@ -36,7 +37,7 @@ _FIELDS = ("mjd", "mag", "magerr", "catflags")
 def main(objects: int = OBJECTS) -> None:
     """Measure all of them and record the table."""
     few = min(objects, PEER_OBJECTS)
-    table = curves(objects, years=YEARS)
+    table = even_curves(objects, years=YEARS)
     place = np.linspace(10.0, 60.0, objects)
     table = table.append_column("ra", pa.array(place)).append_column("dec", pa.array(place))
     SCRATCH.mkdir(exist_ok=True)
@@ -57,7 +58,7 @@ def main(objects: int = OBJECTS) -> None:
         ("what", "objects/s of one core", "Skyhouse's kernels are faster by"),
         [(what, speed, f"{first / speed:.1f}x") for what, speed in rows],
         f"{objects:,} objects of 2 bands x 200 epochs over {YEARS:g} years, peers {few:,} of them; frequencies to "
-        f"{MAXIMUM:g}/day, {FREQUENCIES:,} of them; CPU seconds, Spark's of its Python workers and the JVM. The published "
+        f"{MAXIMUM:g}/day, {FREQUENCIES:,} of them; CPU seconds, but wall where that is said. The published "
         "run on Spark RDDs did 27 objects a second and core.",
     )
 
@@ -77,9 +78,7 @@ def each(function: Callable[..., Any], objects: list[Any]) -> None:
 
 def object_arrays(table: pa.Table, row: int) -> list[tuple[Any, ...]]:
     """Return an object's arrays, a tuple a band."""
-    return [
-        tuple(np.asarray(table[band].chunk(0).field(name)[row].values) for name in _FIELDS) for band in ("g", "r")
-    ]
+    return [tuple(np.asarray(table[band].chunk(0).field(name)[row].values) for name in _FIELDS) for band in ("g", "r")]
 
 
 def ours(table: pa.Table) -> list[tuple[str, float]]:
@@ -103,8 +102,13 @@ def applied(objects: int) -> list[tuple[str, float]]:
     found = []
     with skyhouse.open(folder, workers=1) as lake:
         lake.attach("ztf.objects", SCRATCH / "light_curves.parquet")
-        for name, function in (("f", lightcurves.features(bands=("g", "r"))), ("p", lightcurves.periods(bands=("g", "r")))):
-            lake.apply(function, "SELECT object_id, g, r FROM ztf.objects", into=f"ztf.{name}_first", key="object_id").wait()
+        for name, function in (
+            ("f", lightcurves.features(bands=("g", "r"))),
+            ("p", lightcurves.periods(bands=("g", "r"))),
+        ):
+            lake.apply(
+                function, "SELECT object_id, g, r FROM ztf.objects", into=f"ztf.{name}_first", key="object_id"
+            ).wait()
             begun = time.perf_counter()
             lake.apply(function, "SELECT object_id, g, r FROM ztf.objects", into=f"ztf.{name}", key="object_id").wait()
             found.append(time.perf_counter() - begun)
@@ -120,7 +124,9 @@ def periods_only(objects: list[Any]) -> list[tuple[str, float]]:
 
     def astropy(*bands: Any) -> None:
         for mjd, mag, magerr, _ in bands:
-            LombScargle(mjd, mag.astype(float), magerr.astype(float)).power(grid, method="fast", assume_regular_frequency=True)
+            LombScargle(mjd, mag.astype(float), magerr.astype(float)).power(
+                grid, method="fast", assume_regular_frequency=True
+            )
 
     def nifty(*bands: Any) -> None:
         for mjd, mag, magerr, _ in bands:
@@ -128,12 +134,11 @@ def periods_only(objects: list[Any]) -> list[tuple[str, float]]:
                 mjd, mag.astype(float), magerr.astype(float), fmin=grid[0], fmax=grid[-1], Nf=FREQUENCIES, nthreads=1
             )
 
-    def skyhouse_search(*bands: Any) -> None:
-        lightcurves.search(bands)
-
     table = {"astropy LombScargle fast": astropy, "nifty-ls in double": nifty}
-    speeds = [(f"{name}: periodograms only", len(objects) / seconds(lambda work=work: each(work, objects))) for name, work in table.items()]
-    return speeds
+    return [
+        (f"{name}: periodograms only", len(objects) / seconds(lambda work=work: each(work, objects)))
+        for name, work in table.items()
+    ]
 
 
 def lsdb(few: int) -> list[tuple[str, float]]:
@@ -144,9 +149,13 @@ def lsdb(few: int) -> list[tuple[str, float]]:
         venv.create(home, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "lsdb==0.11.1", "light-curve==0.13.3"], check=True)
     script = Path(__file__).with_name("peer_lsdb.py")
-    told = subprocess.run(
-        [python, script, SCRATCH / "light_curves_few.parquet"], check=True, capture_output=True, text=True
-    ).stdout.splitlines()[-1].split()
+    told = (
+        subprocess.run(
+            [python, script, SCRATCH / "light_curves_few.parquet"], check=True, capture_output=True, text=True
+        )
+        .stdout.splitlines()[-1]
+        .split()
+    )
     assert told[2] == told[4] == str(few)
     return [
         (f"LSDB {told[0]} `map_rows`, the same function", few / float(told[1])),
@@ -158,9 +167,12 @@ def spark(few: int) -> list[tuple[str, float]]:
     """Return the speed of a PySpark RDD's map over rows, the form of the published run; the second of two runs."""
     from pyspark.sql import SparkSession
 
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
-        SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-        .config("spark.sql.parquet.aggregatePushdown", "false").getOrCreate()
+        SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.parquet.aggregatePushdown", "false")
+        .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")
     session.sparkContext.addPyFile(str(Path(__file__).with_name("peer_functions.py")))
