@@ -133,6 +133,7 @@ def _rank(
             for c in range(count[i]):
                 fitted = _enter(curves, candidates[i, c], baseline, (least, limits[1]), field, fitted)
             for c in np.argsort(field.score[:fitted])[:_PROMISING]:
+                fit(curves, field.frequency[c], baseline)
                 _improve(curves, baseline, field, c)
             fitted = _enter_partners(curves, baseline, (least, limits[1]), field, fitted)
             _decide(curves, baseline, field, fitted, i, outcome)
@@ -171,8 +172,7 @@ def _enter(
 
 @njit(cache=True, nogil=True)
 def _improve(curves: Curves, baseline: float, field: _Field, c: int) -> None:
-    """Refine the frequency of entry c of the field by one step."""
-    fit(curves, field.frequency[c], baseline)
+    """Refine the frequency of entry c of the field, the one that was fitted last, by one step, and fit it."""
     frequency = refined(curves, field.frequency[c], field.order[c], baseline)
     fit(curves, frequency, baseline)
     field.frequency[c] = frequency
@@ -192,14 +192,15 @@ def _enter_partners(curves: Curves, baseline: float, limits: tuple[float, float]
 
 
 @njit(cache=True, nogil=True)
-def _fit_robustly(curves: Curves, baseline: float, field: _Field, c: int, own: Doubles) -> tuple[float, float, int]:
-    """Fit entry c of the field, with the order of the least BIC by Student's t, which takes the place of its order.
+def _fit_robustly(curves: Curves, field: _Field, c: int, own: Doubles) -> tuple[float, float, int]:
+    """Find the order of the least BIC by Student's t for entry c of the field, fitted last; it replaces its order.
 
     Fills in the score of each band; returns that of all, the chi-squared taken by least squares and the parameters.
     """
     least, power, parameters, near = np.inf, 0.0, 0, field.order[c]
+    matrix, right = curves.matrix.copy(), curves.right.copy()
     for order in range(max(near - 1, 1), min(near + 1, MOST) + 1):
-        fit(curves, field.frequency[c], baseline)  # robust weights have overwritten the last
+        curves.matrix[:], curves.right[:] = matrix, right  # robust weights have overwritten the last
         if order > near and order > curves.reached.max():
             break
         score, taken, terms = np.zeros(len(own)), 0.0, 0
@@ -221,9 +222,10 @@ def _decide(curves: Curves, baseline: float, field: _Field, fitted: int, i: int,
     score, power = np.zeros(len(finalists)), np.zeros(len(finalists))
     parameters = np.zeros(len(finalists), np.int64)
     for n, c in enumerate(finalists):
+        fit(curves, field.frequency[c], baseline)
         _improve(curves, baseline, field, c)
         frequency[n] = field.frequency[c]
-        score[n], power[n], parameters[n] = _fit_robustly(curves, baseline, field, c, field.own[n])
+        score[n], power[n], parameters[n] = _fit_robustly(curves, field, c, field.own[n])
     for n in range(len(finalists)):
         if (np.abs(frequency - 2 * frequency[n]) < 2 * _APART / baseline).any():
             score[n] += _HALF * outcome.bands[i]
