@@ -16,7 +16,7 @@ import pytest
 
 import skyhouse
 from skyhouse import Column
-from skyhouse.errors import InputError, TableExists, TaskError, UnknownTable
+from skyhouse.errors import EngineError, InputError, TableExists, TaskError, UnknownTable
 from skyhouse.lake.commit import commit
 
 RETURNS = [Column("amplitude", "float32", unit="mag"), Column("n", "int32")]
@@ -290,10 +290,48 @@ def test_what_cannot_be_is_refused_before_anything_is_made(lake):
     ]:
         with pytest.raises((InputError, UnknownTable), match=message):
             lake.apply(*wrong)
-    for wrong in ({"max_failures": 1.5}, {"max_failures": -1}, {"engine": "ray"}):
+    for wrong in ({"max_failures": 1.5}, {"max_failures": -1}, {"engine": "ray"}, {"timeout": 0}):
         with pytest.raises(InputError):
             lake.apply(amplitude, "ztf.objects", "ztf.x", **wrong)
+    with pytest.raises(InputError, match="the key column 'row' is also a column of the failures"):
+        lake.apply(amplitude, 'SELECT object_id AS "row", lc FROM ztf.objects', "ztf.x", key="row")
     assert lake.registry.names() == ["ztf.objects"]
+
+
+@pytest.mark.parametrize("per", ["object", "batch", "compiled"])
+@pytest.mark.parametrize(("path", "message"), [("lc.mg", "no field 'mg'; did you mean 'mag'"), ("y", "no column 'y'")])
+def test_inputs_that_the_query_lacks_are_told_at_once(lake, per, path, message):
+    lacking = skyhouse.function(returns=[Column("n", "int32")], per=per, inputs=[path])(len)
+    for wrong in (lambda: lake.apply(lacking, "ztf.objects", "ztf.x"), lambda: lake.estimate(lacking, "ztf.objects")):
+        with pytest.raises(InputError, match=message):
+            wrong()
+    assert lake.registry.names() == ["ztf.objects"]
+
+
+def test_what_the_query_reads_is_never_written(lake):
+    for into in ("ztf.objects", "ztf.Objects"):
+        with pytest.raises(InputError, match=r"the query reads ztf.objects, which the run would write"):
+            lake.apply(amplitude, "ztf.objects", into, replace=True)
+    lake.apply(amplitude, "ztf.objects", "ztf.amplitudes", max_failures=1.0).wait()
+    again = "SELECT * FROM ztf.objects WHERE object_id IN (SELECT object_id FROM ztf.amplitudes__failures)"
+    with pytest.raises(InputError, match=r"the query reads ztf.amplitudes__failures"):
+        lake.apply(amplitude, again, "ztf.amplitudes", key="object_id", replace=True)
+    assert lake.sql("SELECT count(*) FROM ztf.objects").to_arrow()[0][0].as_py() == 300
+
+
+def test_a_query_that_fails_leaves_the_table_that_was_to_be_replaced(lake):
+    lake.apply(amplitude, "ztf.objects", "ztf.amplitudes", max_failures=1.0).wait()
+    before = rows(lake, "ztf.amplitudes")
+    wrong = "SELECT object_id, lc, CAST(name AS INT) AS n FROM ztf.objects ORDER BY z"
+    with pytest.raises(EngineError):
+        lake.apply(amplitude, wrong, "ztf.amplitudes", replace=True)
+    assert rows(lake, "ztf.amplitudes") == before
+
+
+def test_a_task_needs_no_parser():
+    code = "import sys; import skyhouse.objects.execution; print('sqlglot' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "False\n"
 
 
 # -- what fails --------------------------------------------------------------------------------------------------

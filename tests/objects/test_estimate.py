@@ -14,7 +14,7 @@ from skyhouse import Column
 from skyhouse.errors import InputError, TaskError
 from skyhouse.lake.lineage import Source
 from skyhouse.objects.sampling import orders
-from skyhouse.objects.units import Unit
+from skyhouse.objects.unit import Unit
 
 N = [Column("n", "int32")]
 SPUN = 0.002

@@ -302,5 +302,5 @@ def test_a_setup_that_fails_and_too_few_arguments():
     with pytest.raises(TaskError, match="function f: its setup raised OSError: no model file"):
         broken.applied(rows_of([[1.0]]))
     few = skyhouse.function(returns=returns, broadcast=1, name="f")(lambda obj: 1)
-    with pytest.raises(TaskError, match="function f: it takes 1 arguments, and is called with the object and what"):
+    with pytest.raises(TaskError, match="function f: it is called with the object and what"):
         few.applied(rows_of([[1.0]]))

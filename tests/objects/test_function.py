@@ -83,6 +83,7 @@ def test_the_hash_changes_with_what_counts():
     others.append(declared(first).digest)
     helper = operator.pos
     others.append(declared(first).digest)
+    others += [declared(first, version=text).digest for text in ("1", "2")]
     assert len({before.digest, *others}) == len(others) + 1
 
 

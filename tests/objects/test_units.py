@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from skyhouse import Column
 from skyhouse.errors import LakeError
-from skyhouse.objects.units import TARGET, shares, units_of
+from skyhouse.objects.unit import TARGET
+from skyhouse.objects.units import shares, units_of
 from skyhouse.query.predicates import Predicate
-from skyhouse.query.relation import Part
-from skyhouse.query.rowwise import ROW, row_wise
+from skyhouse.query.relation import ROW, Part
+from skyhouse.query.rowwise import row_wise
 from skyhouse.query.statistics import Extent, FileFacts, Group
 
 ROOT = Path("/lake")

@@ -16,6 +16,7 @@ from skyhouse.lightcurves.curves import Band, Doubles
 from skyhouse.lightcurves.features_kernel import REASONS, band_features
 from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES, PLACES
 from skyhouse.lightcurves.features_pairs import pair_features
+from skyhouse.lightcurves.version import RESULTS
 from skyhouse.objects.function import Function, function
 
 __all__ = ["features"]
@@ -53,7 +54,7 @@ def features(
     columns += [one.column(*pair) for pair in combinations(bands, 2) for one in PAIR_FEATURES]
     columns.append(Column("reason", "string", description="why features are NULL; NULL where none is"))
 
-    @function(returns=columns, per="batch", inputs=bands, name="features")
+    @function(returns=columns, per="batch", inputs=bands, name="features", version=RESULTS)
     def taken(batch: pa.RecordBatch) -> pa.RecordBatch:
         """Features of light curves."""
         return _features_of(batch, bands, clean, float(pair_minutes))

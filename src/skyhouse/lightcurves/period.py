@@ -17,6 +17,7 @@ from skyhouse.lightcurves.curves import Band, Doubles
 from skyhouse.lightcurves.folded import FOLDED_FEATURES, folded_features
 from skyhouse.lightcurves.ranking import rank
 from skyhouse.lightcurves.significance import ALIASES, aliases, false_alarm_probability
+from skyhouse.lightcurves.version import RESULTS
 from skyhouse.objects.function import Function, function
 
 __all__ = ["TOP", "periods", "softened"]
@@ -76,7 +77,7 @@ def periods(
             f"the first must be above 0, the second {TOP} or more, the third not below 0"
         )
     asked = _Periods(bands, clean, minimum_frequency, float(maximum_frequency), candidates, float(systematic_error))
-    return function(returns=_columns(bands), per="batch", inputs=bands, name="periods")(asked)
+    return function(returns=_columns(bands), per="batch", inputs=bands, name="periods", version=RESULTS)(asked)
 
 
 def _columns(bands: Sequence[str]) -> list[Column]:

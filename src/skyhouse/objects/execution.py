@@ -25,7 +25,7 @@ from skyhouse.lake.writer import TableWriter
 from skyhouse.objects.isolation import Span, isolated
 from skyhouse.objects.results import Failure, Results
 from skyhouse.objects.task import Chunk, Made, RowReader, Task, Work, called, chunk, loaded, read, spans
-from skyhouse.objects.units import Unit
+from skyhouse.objects.unit import Unit
 
 __all__ = ["careful", "perform"]
 

@@ -83,7 +83,7 @@ class PerObject:
         self._schema = function.schema
         if (given := parameters(function.call)) is not None and given < 1 + len(shared):
             needs = "the object and what setup or broadcast gives" if shared else "the object"
-            raise TaskError(f"function {self._name}: it takes {given} arguments, and is called with {needs}")
+            raise TaskError(f"function {self._name}: it is called with {needs}, and takes {given} only")
 
     def applied(self, rows: pa.Table | pa.RecordBatch) -> Results:
         parts = [self._batch(batch) for batch in _batches(rows)]
@@ -192,7 +192,7 @@ class PerBatch:
         self._schema = function.schema
         if (given := parameters(function.call)) is not None and given < 1 + len(shared):
             needs = "the batch and what setup or broadcast gives" if shared else "the batch"
-            raise TaskError(f"function {function.name}: it takes {given} arguments, and is called with {needs}")
+            raise TaskError(f"function {function.name}: it is called with {needs}, and takes {given} only")
 
     def applied(self, rows: pa.Table | pa.RecordBatch) -> Results:
         parts = [self._batch(batch) for batch in _batches(rows)]

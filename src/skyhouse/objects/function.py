@@ -39,6 +39,7 @@ class Function:
     inputs: tuple[str, ...] = ()
     setup: Callable[..., Any] | None = None
     broadcast: Any = field(default=None, repr=False)
+    version: str = ""
 
     def __post_init__(self) -> None:
         self._wrap()
@@ -97,14 +98,22 @@ class Function:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of source, declaration, what they refer to in the same module, and broadcast; comments aside.
+        """A hash of source, declaration, version, what they refer to in the same module, and broadcast; no comments.
 
         It is the same in every process, and another when anything of these has changed.
         """
         found = hashlib.blake2b(digest_size=16)
-        add_to(found, (self.per, self.inputs, [repr(column) for column in self.returns]))
+        add_to(found, (self.per, self.inputs, [repr(column) for column in self.returns], self.version))
         add_to(found, [self.call, self.setup, self.broadcast])
         return found.hexdigest()
+
+    def check_inputs(self, schema: pa.Schema) -> None:
+        """Raise InputError where rows of this schema lack one of the inputs."""
+        from skyhouse.objects.forms import input_of
+
+        rows = schema.empty_table()
+        for path in self.inputs:
+            input_of(rows, path, self.name)
 
     @cached_property
     def form(self) -> Form:
@@ -142,6 +151,7 @@ def function(
     setup: Callable[..., Any] | None = None,
     broadcast: Any = None,
     name: str = "",
+    version: str = "",
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare what a function of objects returns, for `Lake.apply` and for SQL.
 
@@ -158,6 +168,9 @@ def function(
     each worker, and `broadcast` is any object, shipped to each worker once; with either, the function gets a second
     argument: what `setup()` returned, `setup(broadcast)`, or the broadcast itself.
 
+    A function whose source changed is another one for `Lake.apply`, but not where only other modules changed that it
+    calls: `version` is any text, to be changed then.
+
     Raises InputError for a declaration that cannot be.
 
     >>> from skyhouse import Column
@@ -171,7 +184,7 @@ def function(
     def declared(call: Callable[..., Any]) -> Function:
         called = name or getattr(call, "__name__", type(call).__name__)
         given = (inputs,) if isinstance(inputs, str) else tuple(inputs)
-        return Function(call, called, tuple(returns), per, given, setup, broadcast)
+        return Function(call, called, tuple(returns), per, given, setup, broadcast, version)
 
     return declared
 

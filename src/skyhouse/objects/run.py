@@ -18,7 +18,7 @@ from skyhouse.lake.registry import STAGED
 from skyhouse.lake.table import Table
 from skyhouse.objects.execution import careful, perform
 from skyhouse.objects.task import Made, Task, Work
-from skyhouse.objects.units import TARGET, Unit
+from skyhouse.objects.unit import TARGET, Unit
 
 __all__ = ["Plan", "Progress", "Run"]
 

@@ -23,8 +23,8 @@ from skyhouse.lake.lineage import Source
 from skyhouse.lake.writer import TableWriter
 from skyhouse.objects.sample import Piece, Sample, Spent
 from skyhouse.objects.task import Work, called, chunk, loaded, read
-from skyhouse.objects.units import TARGET, Unit
-from skyhouse.query.rowwise import ROW
+from skyhouse.objects.unit import TARGET, Unit
+from skyhouse.query.relation import ROW
 
 __all__ = ["Take", "Taken", "gathered", "orders", "take"]
 

@@ -22,8 +22,8 @@ from skyhouse.lake.definition import Definition
 from skyhouse.lake.writer import WrittenFile
 from skyhouse.objects.function import Function
 from skyhouse.objects.results import Failure, Results, catchable
-from skyhouse.objects.units import Unit
-from skyhouse.query.rowwise import ROW
+from skyhouse.objects.unit import Unit
+from skyhouse.query.relation import ROW
 
 __all__ = [
     "Chunk",

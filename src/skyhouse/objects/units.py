@@ -4,52 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from skyhouse.errors import LakeError
 from skyhouse.lake.layout import group_sources
 from skyhouse.lake.lineage import Source
+from skyhouse.objects.unit import TARGET, Unit
 from skyhouse.query.predicates import Predicate, may_hold
 from skyhouse.query.relation import Part
 from skyhouse.query.statistics import Extent, Group, Statistics
 
-__all__ = ["TARGET", "Unit", "shares", "units_of"]
-
-TARGET = 32_000_000
-"""Compressed bytes of the columns read that a unit has at most, and a task at least: some 64 MB of Arrow."""
+__all__ = ["shares", "units_of"]
 
 # What is computed is kept by the unit, whatever an object takes: a file has some tens of them. Their number must not
 # depend on other files, or a rerun would not find them again.
 _UNITS_OF_FILE = 32
 _LEAST_ROWS, _MOST_ROWS = 64, 8192
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Rows `start` to before `stop` of a file, and the compressed bytes of the columns that are read of them.
-
-    `skipped` rows of the same row group come before; to begin with the unit costs reading over them.
-    `source` is what the lineage keeps of it: by its key the unit is known again, by size and time whether the file is
-    still the same.
-    """
-
-    source: Source
-    start: int
-    stop: int
-    bytes: int
-    skipped: int = 0
-
-    @property
-    def path(self) -> str:
-        """The file."""
-        return self.source.path
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-        return self.stop - self.start
 
 
 def units_of(

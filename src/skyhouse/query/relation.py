@@ -13,7 +13,10 @@ from skyhouse.columns import Column
 from skyhouse.query.registered import Call
 from skyhouse.query.remote import Remote, Request
 
-__all__ = ["Part", "Relation", "Scan", "Statement", "Tables"]
+__all__ = ["ROW", "Part", "Relation", "Scan", "Statement", "Tables"]
+
+ROW = "#row"
+"""The column that numbers the rows which a row-wise statement is asked of, and the rows of its result likewise."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,11 @@ from skyhouse.query.kinds import with_kind
 from skyhouse.query.lower import lower_resolved
 from skyhouse.query.outside import gathers
 from skyhouse.query.predicates import Predicate
-from skyhouse.query.relation import Part, Scan, Statement
+from skyhouse.query.relation import ROW, Part, Scan, Statement
 from skyhouse.query.resolve import Resolved
 from skyhouse.query.statistics import NoStatistics
 
-__all__ = ["ROW", "RowWise", "row_wise"]
-
-ROW = "#row"
-"""The column that numbers the rows which a row-wise statement is asked of, and the rows of its result likewise."""
+__all__ = ["RowWise", "row_wise"]
 
 _CLAUSES = frozenset({"expressions", "from_", "where"})
 

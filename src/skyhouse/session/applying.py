@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any
 
-from skyhouse.columns import Column, field_types, struct_type
+from skyhouse.columns import Column, arrow_schema, field_types, struct_type
 from skyhouse.engine.duck import RowQuery
 from skyhouse.errors import InputError, TableExists, UnknownTable
 from skyhouse.lake.definition import Definition
@@ -21,9 +21,11 @@ from skyhouse.objects.function import Function
 from skyhouse.objects.named import named_function
 from skyhouse.objects.run import Plan, Progress, Run, limit_of
 from skyhouse.objects.task import Input, Limit, Work
-from skyhouse.objects.units import Unit, units_of
+from skyhouse.objects.unit import Unit
+from skyhouse.objects.units import units_of
 from skyhouse.query.query import Query
-from skyhouse.query.rowwise import ROW, RowWise, row_wise
+from skyhouse.query.relation import ROW
+from skyhouse.query.rowwise import RowWise, row_wise
 from skyhouse.session.staging import staged
 from skyhouse.session.statistics import LakeStatistics
 
@@ -72,10 +74,17 @@ class Applying:
             )
         query, key = self._asked(function, given, key)
         definition = _definition(self._writes.name_for(into), function, query, key)
+        due = definition, _failures(definition)
+        if timeout is not None and not timeout > 0:
+            raise InputError(f"timeout={timeout!r}: it is seconds above 0, or None for as long as it takes")
         limit, runner = Limit(limit_of(max_failures)), self._context.runner(engine)
-        tables = self._made(definition, replace=replace), self._made(_failures(definition), replace=replace)
-        held = sources(tables[0])
+        self._check_apart(query, due)
+        # Nothing is written, or replaced, before all that can be wrong with the call has been looked at.
+        kept = [self._is_kept(one, replace=replace) for one in due]
+        held = sources(self._registry.table(definition.name)) if kept[0] else {}
         source, units, ended = self._input(_narrowed(query, function, key), function, held)
+        tables = self._made(due[0], replace=replace), self._made(due[1], replace=replace)
+        held = sources(tables[0])
         work = Work(
             function,
             source,
@@ -135,7 +144,16 @@ class Applying:
         if not isinstance(function, Function):
             raise InputError(f"{function!r} is not declared: skyhouse.function decorates it and says what it returns")
         query = self._query(given)
+        if all(column.type for column in query.columns):
+            function.check_inputs(arrow_schema(query.columns))
         return query, self._key(query, key)
+
+    def _check_apart(self, query: Query, due: Sequence[Definition]) -> None:
+        """Refuse a query that reads what is to be written."""
+        written = {one.name.lower() for one in due}
+        for scan in self._context.resolved(query.tree).scans:
+            if scan.relation.name.lower() in written:
+                raise InputError(f"the query reads {scan.relation.name}, which the run would write; name another table")
 
     def _input(
         self, query: Query, function: Function, held: Mapping[str, Source]
@@ -187,22 +205,25 @@ class Applying:
             raise InputError(f'{which}; name those that do: key=["object_id"] (the query has {listed})')
         return tuple(names[name.lower()] for name in wanted)
 
-    def _made(self, definition: Definition, *, replace: bool) -> Table:
+    def _is_kept(self, definition: Definition, *, replace: bool) -> bool:
+        """Whether the table is there, and was made likewise; raises TableExists for another that is not to go."""
         if not self._registry.has(definition.name):
-            return self._registry.create(definition, exist_ok=True)
-        table = self._registry.table(definition.name)
-        held, due = table.definition.properties, definition.properties
-        if held == due:
-            return self._registry.create(definition, exist_ok=True)
-        if not replace:
-            raise TableExists(f"table {definition.name} {_difference(held, due)}; replace=True starts it anew")
-        with Draft(self._registry, definition) as draft:
-            return draft.replace([], {"task": "apply"})
+            return False
+        held, due = self._registry.table(definition.name).definition.properties, definition.properties
+        if held == due or replace:
+            return held == due
+        if held.get("made_by") != "apply":
+            raise TableExists(f"table {definition.name} was not made by apply; replace=True would delete what is in it")
+        raise TableExists(f"table {definition.name} {_difference(held, due)}; replace=True starts it anew")
+
+    def _made(self, definition: Definition, *, replace: bool) -> Table:
+        if self._registry.has(definition.name) and not self._is_kept(definition, replace=replace):
+            with Draft(self._registry, definition) as draft:
+                return draft.replace([], {"task": "apply"})
+        return self._registry.create(definition, exist_ok=True)
 
 
 def _difference(held: Mapping[str, str], due: Mapping[str, str]) -> str:
-    if held.get("made_by") != "apply":
-        return "was not made by apply"
     for what in ("function", "digest", "query", "key", "functions"):
         if held.get(what) != due[what]:
             changes = {
@@ -225,6 +246,8 @@ def _definition(name: str, function: Function, query: Query, key: tuple[str, ...
     for column in function.returns:
         if column.name.lower() in {one.lower() for one in key}:
             raise InputError(f"function {function.name}: its column {column.name!r} has the name of a key column")
+    if taken := [one for one in key if one.lower() in {column.name for column in _FAILURE}]:
+        raise InputError(f"the key column {taken[0]!r} is also a column of the failures; rename it by AS")
     return Definition(
         name,
         (*(columns[one] for one in key), *function.returns),

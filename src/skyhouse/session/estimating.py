@@ -16,7 +16,7 @@ from skyhouse.objects.prices import prices
 from skyhouse.objects.sample import Sample
 from skyhouse.objects.sampling import gathered, orders, take
 from skyhouse.objects.task import Work
-from skyhouse.objects.units import Unit
+from skyhouse.objects.unit import Unit
 
 if TYPE_CHECKING:
     from skyhouse.session.context import SessionContext

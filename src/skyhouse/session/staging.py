@@ -20,7 +20,8 @@ from skyhouse.lake.layout import PART
 from skyhouse.lake.lineage import Source
 from skyhouse.lake.registry import STAGED
 from skyhouse.lake.writer import TableWriter
-from skyhouse.objects.units import Unit, units_of
+from skyhouse.objects.unit import Unit
+from skyhouse.objects.units import units_of
 from skyhouse.query.relation import Part
 from skyhouse.query.statistics import Statistics
 
