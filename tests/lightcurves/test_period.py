@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import skyhouse
 from skyhouse.errors import InputError
 from skyhouse.lightcurves import Band, Clean, periods
+from skyhouse.surveys import ztf
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,3 +104,22 @@ def test_published_periods_are_found(real_data):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "more than" not in done.stdout  # daily aliases
+
+
+def test_simulated_stars_of_each_class_have_their_periods(tmp_path):
+    kinds = ("RRAB", "RRC", "DSCT", "CEP", "EB", "EW")
+    with skyhouse.open(tmp_path / "lake", workers=1) as lake:
+        ztf.simulate(lake, objects=240, classes=dict.fromkeys(kinds, 1), seed=7)
+        rows = lake.sql("""
+            SELECT o.g, o.r, t.class, t.period
+            FROM ztf.objects o JOIN ztf.truth t ON o.object_id = t.object_id
+            WHERE o.nobs_g >= 60 AND o.nobs_r >= 60
+        """).to_arrow()
+    found = periods().applied(rows).columns["period_1"].to_numpy()
+    ratio = found / rows["period"].to_numpy()
+    kind = np.array(rows["class"].to_pylist())
+    binary = np.isin(kind, ["EB", "EW"])  # with eclipses that are alike, half the orbit is as good
+    exact, half = np.abs(ratio - 1) < 1e-3, np.abs(2 * ratio - 1) < 1e-3
+    assert exact[~binary].mean() > 0.97
+    assert (exact | half)[binary].mean() > 0.97
+    assert exact[kind == "EB"].mean() > 0.6

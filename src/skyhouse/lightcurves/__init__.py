@@ -10,9 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skyhouse.lightcurves.aov import multiharmonic_aov
+    from skyhouse.lightcurves.bls import box_least_squares
     from skyhouse.lightcurves.candidates import Candidates, search
     from skyhouse.lightcurves.clean import Clean, merged
     from skyhouse.lightcurves.curves import Band
+    from skyhouse.lightcurves.entropy import conditional_entropy
     from skyhouse.lightcurves.features_function import features
     from skyhouse.lightcurves.features_list import FEATURES, PAIR_FEATURES
     from skyhouse.lightcurves.folded import FOLDED_FEATURES, folded_features
@@ -31,17 +34,23 @@ __all__ = [
     "Clean",
     "Ranked",
     "aliases",
+    "box_least_squares",
+    "conditional_entropy",
     "false_alarm_probability",
     "features",
     "folded_features",
     "lomb_scargle",
     "merged",
+    "multiharmonic_aov",
     "periods",
     "rank",
     "search",
 ]
 
 _HOMES = {
+    "box_least_squares": "skyhouse.lightcurves.bls",
+    "conditional_entropy": "skyhouse.lightcurves.entropy",
+    "multiharmonic_aov": "skyhouse.lightcurves.aov",
     "ALIASES": "skyhouse.lightcurves.significance",
     "Band": "skyhouse.lightcurves.curves",
     "Candidates": "skyhouse.lightcurves.candidates",
