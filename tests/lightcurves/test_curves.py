@@ -118,3 +118,9 @@ def test_columns_of_different_rows_are_told():
     one, two = pa.array([[1.0]]), pa.array([[1.0], [2.0]])
     with pytest.raises(InputError, match="differ in rows: mjd 1, mag 2, magerr 1"):
         Band.of_lists(one, two, one)
+
+
+def test_lists_of_texts_are_no_curves():
+    point = {"mjd": ["58000"], "mag": [15.0], "magerr": [0.1]}
+    with pytest.raises(InputError, match="mjd is a list of numbers"):
+        Band.of(pa.array([point]))

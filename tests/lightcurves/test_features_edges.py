@@ -103,6 +103,13 @@ def test_equal_times_are_not_in_order():
     assert of_one(np.repeat(mjd[::2], 2), mag, magerr)[1] == "times not in order"
 
 
+@pytest.mark.parametrize("gap", [5e-324, 1e-300, 1e-12, 1e300])
+def test_times_that_hardly_differ_or_are_absurd(gap):
+    features, reason = of_one([0.0, gap, 2 * gap, 3 * gap, 4 * gap, 5 * gap], *curve(6)[1:])
+    assert not np.isinf(list(features.values())).any()
+    assert reason != "" or not missing(features)
+
+
 def test_a_spread_of_zero_within_the_percentiles():
     mjd, mag, magerr = curve(40)
     mag = np.where(np.arange(40) == 20, 19.0, 15.0)

@@ -152,6 +152,10 @@ def _listed(name: str, column: Any) -> Any:
     """Return a column of lists with offsets, of whichever kind of list it is."""
     column = _whole(column)
     kind, types = column.type, pa.types
+    value = getattr(kind, "value_type", kind)
+    numbers = types.is_integer(value) or types.is_floating(value) or types.is_decimal(value) or types.is_null(value)
+    if not numbers:
+        raise InputError(f"a light curve's {name} is a list of numbers for each object, not {kind}")
     if types.is_list(kind) or types.is_large_list(kind):
         return column
     if types.is_fixed_size_list(kind) or types.is_list_view(kind) or types.is_large_list_view(kind):

@@ -70,7 +70,7 @@ def band_features(band: Band) -> tuple[Doubles, npt.NDArray[np.int8]]:
     return values, reasons
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _features(
     offsets: Offsets,
     mjd: Doubles,
@@ -114,7 +114,7 @@ def _features(
         reasons[i] = _reason(n, equal, row)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _usable(t: Doubles, m: Floats, e: Floats) -> int:
     """Return why nothing can be said of an object."""
     if len(t) == 0:
@@ -129,7 +129,7 @@ def _usable(t: Doubles, m: Floats, e: Floats) -> int:
     return _NOT_FINITE if strange else _ERRORS if wrong else _TIMES if late else _FINE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _reason(n: int, equal: bool, row: Doubles) -> int:
     """Take out what is not finite, and return why anything is missing."""
     missing = 0
@@ -146,7 +146,7 @@ def _reason(n: int, equal: bool, row: Doubles) -> int:
     return _LAGS if missing == 1 and np.isnan(row[_STRUCTURE]) else _UNDEFINED
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _moments(
     m: Floats, e: Floats, equal: bool, weights: Doubles, dev: Doubles, res: Doubles, row: Doubles
 ) -> tuple[float, float]:
@@ -201,7 +201,7 @@ def _moments(
     return mean, variance
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _order(m: Floats, e: Floats, ordered: Doubles, row: Doubles) -> None:
     """Fill in what the sorted magnitudes tell."""
     n = len(ordered)
@@ -231,7 +231,7 @@ def _order(m: Floats, e: Floats, ordered: Doubles, row: Doubles) -> None:
     row[_ROMS] = distance / (n - 1)
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _sequence(t: Doubles, dev: Doubles, res: Doubles, variance: float, gaps: Floats, row: Doubles) -> None:
     """Fill in what is between consecutive points, and the cumulative sum; `gaps`, the times between them."""
     n = len(t)
@@ -260,7 +260,7 @@ def _sequence(t: Doubles, dev: Doubles, res: Doubles, variance: float, gaps: Flo
     row[_CUSUM] = (high - low) / (n * math.sqrt(variance))
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _stetson(gaps: Floats, typical: float, res: Doubles) -> float:
     """Return Stetson's J of consecutive points, weighted by the gap between them."""
     n = len(res)
@@ -273,7 +273,7 @@ def _stetson(gaps: Floats, typical: float, res: Doubles) -> float:
     return total / weights * math.sqrt(n / (n - 1))
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _lines(t: Doubles, dev: Doubles, weights: Doubles, row: Doubles) -> None:
     """Fill in the straight lines: of least squares, and weighted by the errors."""
     n = len(t)
@@ -302,7 +302,7 @@ def _lines(t: Doubles, dev: Doubles, weights: Doubles, row: Doubles) -> None:
     row[_FIT], row[_FIT_SIGMA], row[_FIT_CHI2] = slope, math.sqrt(1 / ww), chi2 / (n - 2)
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _structure(t: Doubles, dev: Doubles, spans: Doubles, lags: Doubles) -> float:
     """Return the slope of the structure function; NaN where fewer than two octaves of lags have enough pairs.
 

@@ -21,7 +21,7 @@ _STEPS = 16  # intervals of the table for each
 _TERMS = 6  # of the polynomial in each interval; they reach 1e-13
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def sort(bits: Flags, keys: Flags, spare: Flags, values: Doubles) -> None:
     """Write into `values` the float32 numbers, all finite, whose bits are given, in ascending order.
 
@@ -39,7 +39,7 @@ def sort(bits: Flags, keys: Flags, spare: Flags, values: Doubles) -> None:
         values[j] = floats[j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def median_of(bits: Flags, keys: Flags, spare: Flags) -> float:
     """Return the median of the float32 numbers, none below 0, whose bits are given; `keys` and `spare` as in `sort`.
 
@@ -73,7 +73,7 @@ def median_of(bits: Flags, keys: Flags, spare: Flags) -> float:
     return (np.float64(middle[0]) + np.float64(middle[1])) / 2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _keys(bits: Flags, keys: Flags) -> tuple[int, int]:
     """Write the numbers' bits as integers of the same order; return the least and the greatest."""
     least, most = 2**31, -(2**31)
@@ -85,7 +85,7 @@ def _keys(bits: Flags, keys: Flags) -> tuple[int, int]:
     return least, most
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sort_keys(keys: Flags, spare: Flags, n: int, least: int, most: int) -> None:
     if n <= _SHORT:
         _insert(keys[:n])
@@ -93,7 +93,7 @@ def _sort_keys(keys: Flags, spare: Flags, n: int, least: int, most: int) -> None
         _radix(keys, spare, n, least, most)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _insert(keys: Flags) -> None:
     for j in range(1, len(keys)):
         key, k = keys[j], j
@@ -103,7 +103,7 @@ def _insert(keys: Flags) -> None:
         keys[k] = key
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _radix(keys: Flags, spare: Flags, n: int, least: int, most: int) -> None:
     """Sort n keys, in `keys`, by the digits in which they differ."""
     ends = np.empty(_DIGITS, np.int64)
@@ -126,7 +126,7 @@ def _radix(keys: Flags, spare: Flags, n: int, least: int, most: int) -> None:
         keys[:n] = spare[:n]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def quantile(ordered: Doubles, share: float) -> float:
     """Return a quantile of ascending values: value j stands at (j + 1/2) / n, linear between (Hazen 1914).
 
@@ -140,7 +140,7 @@ def quantile(ordered: Doubles, share: float) -> float:
     return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def median_deviation(ordered: Doubles, median: float) -> float:
     """Return the median of the distances of ascending values from their median, without sorting them again."""
     n = len(ordered)
@@ -171,7 +171,7 @@ def log_normal_table() -> Doubles:
     return np.ascontiguousarray(np.linalg.solve(np.vander(nodes, _TERMS), values).T)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _log_normal(z: float, table: Doubles) -> float:
     if z <= -_REACH or z >= _REACH:
         # Seldom. Beyond -8, Phi(z) = exp(-z^2 / 2) / (|z| sqrt(2 pi)) (1 - 1/z^2 + 3/z^4 - ...); beyond 8, 1.
@@ -187,7 +187,7 @@ def _log_normal(z: float, table: Doubles) -> float:
     return float(((((c[0] * x + c[1]) * x + c[2]) * x + c[3]) * x + c[4]) * x + c[5])
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def anderson_darling(ordered: Doubles, mean: float, deviation: float, table: Doubles) -> float:
     """Return the Anderson-Darling statistic of ascending values against a normal distribution.
 

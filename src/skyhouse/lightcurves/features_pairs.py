@@ -34,7 +34,7 @@ def pair_features(bands: tuple[Band, Band], features: tuple[Doubles, Doubles], m
     return values
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _stetson(one: _Parts, other: _Parts, window: float, values: Doubles) -> None:
     for i in range(len(values)):
         mine, its = _object(one, i), _object(other, i)
@@ -42,14 +42,14 @@ def _stetson(one: _Parts, other: _Parts, window: float, values: Doubles) -> None
             values[i] = _stetson_of(mine, its, window)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _object(band: _Parts, i: int) -> _Curve:
     offsets, mjd, mag, magerr, means = band
     here = slice(offsets[i], offsets[i + 1])
     return mjd[here], mag[here], magerr[here], float(means[i])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _stetson_of(one: _Curve, other: _Curve, window: float) -> float:
     """Return Stetson's J of one object's pairs, each of equal weight; NaN where there is none."""
     t, m, e, mean = one
