@@ -234,8 +234,13 @@ def test_refresh_finds_the_function_by_its_name(lake, tmp_path, monkeypatch):
     assert lake.refresh("ztf.x").wait().objects == 0
     nobodys = skyhouse.function(returns=[Column("n", "int8")])(lambda obj: 1)
     lake.apply(nobodys, "ztf.objects", into="ztf.y").wait()
-    with pytest.raises(InputError, match=r"cannot be found by its name: .*give it: lake.refresh\('ztf.y', function="):
+    with pytest.raises(InputError, match=r"was made by a call, or .*give it: lake.refresh\('ztf.y', function\)"):
         lake.refresh("ztf.y")
+    (tmp_path / "mine_for_refresh.py").write_text(text.replace("def f", "def g"))
+    monkeypatch.delitem(sys.modules, "mine_for_refresh")
+    importlib.invalidate_caches()
+    with pytest.raises(InputError, match=r"cannot be found by its name: .*'f'.*refresh ztf.x --function FILE.py:NAME"):
+        lake.refresh("ztf.x")
 
 
 def test_another_function_or_query_needs_replace(lake):

@@ -12,7 +12,10 @@ from typing import Any
 from skyhouse.errors import InputError, did_you_mean
 from skyhouse.objects.function import Function
 
-__all__ = ["named_function"]
+__all__ = ["FILE_MODULE", "named_function"]
+
+FILE_MODULE = "_skyhouse_file_"
+"""How the names of modules begin that were made of a file."""
 
 
 def named_function(text: str) -> Function:
@@ -71,7 +74,7 @@ def _of_name(name: str) -> ModuleType:
 def _of_file(path: Path) -> ModuleType:
     import cloudpickle
 
-    module = ModuleType(f"_skyhouse_file_{path.stem}")
+    module = ModuleType(f"{FILE_MODULE}{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses, and whoever seeks a class's source, look
     try:

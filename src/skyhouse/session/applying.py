@@ -18,7 +18,7 @@ from skyhouse.lake.lineage import Source, sources
 from skyhouse.lake.registry import RUNS
 from skyhouse.lake.table import Table
 from skyhouse.objects.function import Function
-from skyhouse.objects.named import named_function
+from skyhouse.objects.named import FILE_MODULE, named_function
 from skyhouse.objects.run import Plan, Progress, Run, limit_of
 from skyhouse.objects.task import Input, Limit, Work
 from skyhouse.objects.unit import Unit
@@ -314,5 +314,8 @@ def _found(name: str, table: str) -> Function:
     try:
         return named_function(name)
     except InputError as error:
-        mend = f"give it: lake.refresh({table!r}, function=...)"
+        mend = f"give it: lake.refresh({table!r}, function), or skyhouse refresh {table} --function FILE.py:NAME"
+        if "<" in name or name.startswith(FILE_MODULE):
+            where = "was made by a call, or declared in a script, notebook or inside a function"
+            raise InputError(f"the function of table {table} {where}, and is not kept with it; {mend}") from error
         raise InputError(f"the function of table {table} cannot be found by its name: {error}; {mend}") from error
