@@ -51,7 +51,7 @@ changelog: .venv/dev.stamp  ## gather changelog.d into CHANGELOG.md (VERSION=x.y
 	@$(BIN)/towncrier build --yes --version $(VERSION)
 
 clean:  ## remove what was made here
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench build dist demo
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .bench build dist demo
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Skyhouse needs Python 3.11 or newer; none was found on PATH (make PYTHON=... names one)." >&2; exit 1; }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import hashlib
 import importlib.util
 import os
 import re
@@ -41,6 +42,11 @@ os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 # Nor must a warm Spark server of his.
 _RUNTIME = tempfile.TemporaryDirectory(prefix="skyhouse-tests-")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
+# A compiled kernel is cached with its own module's time only, and kernels call those of other modules.
+_SOURCES = hashlib.blake2b(digest_size=8)
+for _path in sorted((Path(__file__).parent / "src").rglob("*.py")):
+    _SOURCES.update(_path.read_bytes())
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parent / ".numba_cache" / _SOURCES.hexdigest())
 # Pictures are drawn to files, whatever display there is.
 os.environ["MPLBACKEND"] = "agg"
 
