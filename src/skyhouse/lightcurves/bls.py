@@ -1,88 +1,114 @@
-"""Box least squares: periods of eclipses and transits."""
+"""Box least squares: the periodogram for eclipses and transits, short and of one depth."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from skyhouse.errors import InputError
-from skyhouse.lightcurves.centred import Centred, centred
-from skyhouse.lightcurves.curves import Band, Doubles
+from skyhouse.lightcurves.centred import Centred, centred, for_each_object
+from skyhouse.lightcurves.curves import Band, Doubles, Offsets
 
 __all__ = ["box_least_squares"]
 
+_EMPTY = 1e-9  # share of the weight, inside or outside the box, that is none
+
 
 def box_least_squares(
-    band: Band, period: npt.ArrayLike, duration: float, *, oversampling: int = 10
-) -> tuple[Doubles, Doubles]:
-    """Return the power and the depth (mag) of the best box at each period (d): float64[n, m] each.
+    bands: Band | Sequence[Band],
+    frequency: npt.ArrayLike,
+    *,
+    durations: Sequence[float] = (0.01, 0.02, 0.04, 0.08, 0.16),
+    oversampling: int = 3,
+) -> Doubles:
+    """Return the power of each object at each frequency: how much of chi-squared a box takes away, from 0 to 1.
 
-    The curve is taken for constant but for a box of `duration` (d) in which it is fainter; the box begins at each of
-    `oversampling` places a duration. The power is half the chi-squared that the box takes away, holding the magnitude
-    outside, W (m_in - m_out)^2 / 2, with W the sum of 1 / magerr^2 within: Kovacs, Zucker & Mazeh 2002 (A&A 391, 369)
-    as in astropy's BoxLeastSquares with objective="likelihood". 0 where no box is fainter; NaN for an object with fewer
-    than 5 points or equal magnitudes.
+    A box is a magnitude in and one out of eclipse, fainter in it, both fitted with weights 1 / magerr^2. `durations`
+    are shares of the period; all are tried, from each of ``oversampling / min(durations)`` phases, and the best is
+    taken. Phases begin with the object's first point. Bands have depths of their own, and the eclipse at once.
+    `frequency` (1/d) is of shape (m,), or (n, m) for n objects with frequencies of their own; the power is
+    float64[n, m], NaN where an object has no points or all its magnitudes are equal.
 
-    Raises InputError for a duration that is not above 0 and below all periods, or oversampling below 1.
+    Kovacs, Zucker & Mazeh 2002 (A&A 391, 369): the square of their signal residue, over the variance.
 
-    >>> time = np.arange(0, 40, 0.1)
-    >>> band = Band(np.array([0, 400]), time, 15 + 0.5 * (time % 3.3 < 0.35), np.full(400, 0.05))
-    >>> power, depth = box_least_squares(band, [2.7, 3.3, 4.1], 0.35)
-    >>> int(np.argmax(power)), depth[0, 1].round(1)
-    (1, np.float64(0.5))
+    Raises InputError where there is no band, the bands' objects differ in number, a duration is not between 0 and 1,
+    `oversampling` is below 1, or the frequencies' shape does not fit.
+
+    >>> time = 0.37 * np.arange(300)
+    >>> band = Band(np.array([0, 300]), time, 15 + 0.5 * ((0.4 * time) % 1 < 0.1), np.full(300, 0.01))
+    >>> box_least_squares(band, [0.3, 0.4], durations=[0.1]).round(2)[0, 1]
+    np.float64(1.0)
     """
-    wanted = np.ascontiguousarray(period, dtype=np.float64)
-    if wanted.ndim != 1 or not 0 < duration < wanted.min(initial=np.inf) or oversampling < 1:
+    if not (len(durations) and all(0 < one < 1 for one in durations) and oversampling >= 1):
         raise InputError(
-            f"duration={duration}, oversampling={oversampling}, periods {wanted.shape}: periods are a row, all longer "
-            "than the duration, which is above 0; oversampling is 1 or more"
+            f"durations={durations}, oversampling={oversampling}: durations are shares of the period, one or more "
+            "between 0 and 1; oversampling is 1 or more"
         )
-    shape = (len(band), len(wanted))
-    power, depth = np.full(shape, np.nan), np.full(shape, np.nan)
-    _search(centred([band], 5), wanted, duration, oversampling, power, depth)
-    return power, depth
+    bins = round(oversampling / min(durations))
+    widths = np.array(sorted({min(max(round(one * bins), 1), bins - 1) for one in durations}), np.int64)
+    points = centred([bands] if isinstance(bands, Band) else bands)
+    wanted = for_each_object(frequency, points)
+    power = np.full(wanted.shape, np.nan)
+    if bins > 1:
+        _powers(points, wanted, widths, np.zeros((2, len(points.starts), bins + widths[-1] + 1)), bins, power)
+    return power
 
 
 @njit(cache=True, nogil=True)
-def _search(points: Centred, period: Doubles, duration: float, wide: int, power: Doubles, depth: Doubles) -> None:
-    """Fill in the last two; a box is `wide` bins."""
-    step = duration / wide
-    for i in range(len(power)):
-        start, stop = points.starts[0, i], points.stops[0, i]
-        if stop > start and points.chi2[0, i] > 0:
-            time, weight, value = points.time[start:stop], points.weight[start:stop], points.residual[start:stop]
-            earliest = time.min()
-            unit = points.chi2[0, i] / (weight * value * value).sum()  # makes weights 1 / magerr^2 again
-            for k in range(len(period)):
-                bins = math.ceil(period[k] / step)
-                weights, sums = np.zeros(bins), np.zeros(bins)
-                for j in range(len(time)):
-                    place = min(int((time[j] - earliest) % period[k] / step), bins - 1)
-                    weights[place] += weight[j]
-                    sums[place] += weight[j] * value[j]
-                best, power[i, k], depth[i, k] = _best_box(weights, sums, wide), 0.0, 0.0
-                if best[0] > 0:
-                    power[i, k], depth[i, k] = unit * best[0], best[1]
+def _powers(points: Centred, frequency: Doubles, widths: Offsets, sums: Doubles, bins: int, power: Doubles) -> None:
+    for i in range(len(frequency)):
+        whole, first = 0.0, np.inf
+        for band in range(len(points.starts)):
+            whole += points.chi2[band, i]
+            for j in range(points.starts[band, i], points.stops[band, i]):
+                first = min(first, points.time[j])
+        if whole > 0:
+            for k in range(frequency.shape[1]):
+                if np.isfinite(points.baseline[i] * frequency[i, k]):
+                    _fold(points, i, frequency[i, k], first, bins, sums)
+                    power[i, k] = min(_best_box(sums, widths, bins) / whole, 1.0)
 
 
 @njit(cache=True, nogil=True)
-def _best_box(weights: Doubles, sums: Doubles, wide: int) -> tuple[float, float]:
-    """Return the power, of weights of sum 1, and the depth of the best box of `wide` bins; it may go round the end."""
-    bins = len(weights)
-    whole, total = weights.sum(), sums.sum()
-    within = summed = 0.0
-    for b in range(wide):
-        within, summed = within + weights[b % bins], summed + sums[b % bins]
-    power = depth = 0.0
-    for b in range(bins):
-        rest = whole - within
-        if within > 1e-12 and rest > 1e-12:
-            lower = summed / within - (total - summed) / rest
-            if lower > 0 and within * lower * lower / 2 > power:
-                power, depth = within * lower * lower / 2, lower
-        within += weights[(b + wide) % bins] - weights[b]
-        summed += sums[(b + wide) % bins] - sums[b]
-    return power, depth
+def _fold(points: Centred, i: int, frequency: float, first: float, bins: int, sums: Doubles) -> None:
+    """Sum the weights, ``sums[0]``, and the weighted residuals, ``sums[1]``, of each band up to each phase.
+
+    They go on into the next cycle, for a box may begin near the end of one. Residuals are in units of the error of
+    their mean, so that the squares of different bands may be added.
+    """
+    sums[:] = 0
+    for band in range(len(points.starts)):
+        weights, moments = sums[0, band], sums[1, band]
+        squares = 0.0
+        for j in range(points.starts[band, i], points.stops[band, i]):
+            turns = (points.time[j] - first) * frequency
+            place = 1 + min(int((turns - np.floor(turns)) * bins), bins - 1)
+            moment = points.weight[j] * points.residual[j]
+            weights[place] += points.weight[j]
+            moments[place] += moment
+            squares += moment * points.residual[j]
+        unit = np.sqrt(points.chi2[band, i] / squares) if squares > 0 else 0.0
+        for place in range(bins + 1, len(weights)):
+            weights[place], moments[place] = weights[place - bins], moments[place - bins]
+        for place in range(1, len(weights)):
+            weights[place] += weights[place - 1]
+            moments[place] = moments[place - 1] + unit * moments[place]
+
+
+@njit(cache=True, nogil=True)
+def _best_box(sums: Doubles, widths: Offsets, bins: int) -> float:
+    """Return the most that any box takes from chi-squared."""
+    best = 0.0
+    for width in widths:
+        for start in range(bins):
+            taken = 0.0
+            for band in range(sums.shape[1]):
+                inside = sums[0, band, start + width] - sums[0, band, start]
+                moment = sums[1, band, start + width] - sums[1, band, start]
+                if moment > 0 and _EMPTY < inside < 1 - _EMPTY:
+                    taken += moment * moment / (inside * (1 - inside))
+            best = max(best, taken)
+    return best

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from skyhouse.errors import InputError
 from skyhouse.lightcurves.curves import Band, Doubles, Floats, Offsets
 
-__all__ = ["Centred", "centred"]
+__all__ = ["Centred", "centred", "for_each_object"]
 
 
 class Centred(NamedTuple):
@@ -61,6 +62,18 @@ def centred(bands: Sequence[Band], fewest: int = 1) -> Centred:
     )
     _centre(mag, magerr, fewest, points)
     return points
+
+
+def for_each_object(frequency: npt.ArrayLike, points: Centred) -> Doubles:
+    """Return frequencies of shape (m,), or (n, m) for n objects with frequencies of their own, as float64[n, m].
+
+    Raises InputError where they have another shape.
+    """
+    objects = len(points.baseline)
+    asked = np.asarray(frequency, dtype=np.float64)
+    if asked.ndim not in {1, 2} or (asked.ndim == 2 and len(asked) != objects):
+        raise InputError(f"frequency has the shape {asked.shape}; it is (m,) or ({objects}, m) for these objects")
+    return np.ascontiguousarray(np.broadcast_to(asked, (objects, asked.shape[-1])))
 
 
 @njit(cache=True, nogil=True)

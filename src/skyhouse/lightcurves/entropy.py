@@ -1,71 +1,95 @@
-"""Conditional entropy: how little the phase tells of the magnitude."""
+"""The conditional entropy of folded light curves, least at the period whatever the curve's shape."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from skyhouse.errors import InputError
-from skyhouse.lightcurves.centred import Centred, centred
+from skyhouse.lightcurves.centred import Centred, centred, for_each_object
 from skyhouse.lightcurves.curves import Band, Doubles
 
 __all__ = ["conditional_entropy"]
 
 
 def conditional_entropy(
-    band: Band, frequency: npt.ArrayLike, *, phase_bins: int = 10, magnitude_bins: int = 5
+    bands: Band | Sequence[Band], frequency: npt.ArrayLike, *, phase_bins: int = 10, magnitude_bins: int = 5
 ) -> Doubles:
-    """Return the conditional entropy of the magnitude, given the phase, at each frequency (1/d): float64[n, m].
+    """Return the entropy of each object's magnitudes, given their phase, at each frequency: the least is the best.
 
-    The sum over bins of p(m, phase) ln(p(phase) / p(m, phase)), p being shares of the points; magnitudes are binned
-    evenly from the least to the largest. Graham et al. 2013 (MNRAS 434, 2629), equation 5. It is least at the period,
-    whatever the shape; it looks at no errors. NaN for an object with fewer than 5 points or equal magnitudes. Phases
-    begin in the middle of the observations, so bins lie otherwise than where they begin elsewhere.
+    With p(m, phase) the share of a band's points in each of `phase_bins` x `magnitude_bins` cells of the folded curve,
+    it is the sum of p(m, phase) ln(p(phase) / p(m, phase)), from 0 to ln(`magnitude_bins`); the magnitude bins divide
+    each band's range evenly. Of several bands it is the mean, weighted by their points. Errors do not count. Cycles
+    begin in the middle of the object's observations. `frequency` (1/d) is of shape (m,), or (n, m) for n objects with
+    frequencies of their own; the entropy is float64[n, m], NaN where an object has no points or all its magnitudes are
+    equal.
 
-    Raises InputError for fewer than two bins, or frequencies that are not in one row.
+    Graham et al. 2013 (MNRAS 434, 2629), equation 2. With few points it is small at any frequency, for most cells are
+    empty; it favours one cycle a day then.
 
-    >>> time = np.arange(90.0)
-    >>> band = Band(np.array([0, 90]), time, 15 + np.sin(2 * np.pi * 0.31 * time), np.full(90, 0.01))
-    >>> bool(np.argmin(conditional_entropy(band, [0.1234, 0.2321, 0.31])) == 2)
+    Raises InputError where there is no band, the bands' objects differ in number, a number of bins is below 1, or the
+    frequencies' shape does not fit.
+
+    >>> time = 0.37 * np.arange(300)
+    >>> band = Band(np.array([0, 300]), time, 15 + (0.4 * time) % 1, np.full(300, 0.01))
+    >>> entropy = conditional_entropy(band, [0.3, 0.4])[0]
+    >>> bool(entropy[1] < entropy[0])
     True
     """
-    wanted = np.ascontiguousarray(frequency, dtype=np.float64)
-    if min(phase_bins, magnitude_bins) < 2 or wanted.ndim != 1:
-        raise InputError(
-            f"phase_bins={phase_bins}, magnitude_bins={magnitude_bins}, frequencies {wanted.shape}: bins are two or "
-            "more, frequencies a row"
-        )
-    found = np.full((len(band), len(wanted)), np.nan)
-    _entropies(centred([band], 5), wanted, phase_bins, magnitude_bins, found)
+    if not (phase_bins >= 1 and magnitude_bins >= 1):
+        raise InputError(f"phase_bins={phase_bins}, magnitude_bins={magnitude_bins}: both must be 1 or more")
+    points = centred([bands] if isinstance(bands, Band) else bands)
+    wanted = for_each_object(frequency, points)
+    entropy = np.full(wanted.shape, np.nan)
+    level = np.zeros(len(points.residual), np.int64)
+    _entropies(points, wanted, level, np.zeros((phase_bins, magnitude_bins)), entropy)
+    return entropy
+
+
+@njit(cache=True, nogil=True)
+def _entropies(
+    points: Centred, frequency: Doubles, level: npt.NDArray[np.int64], cells: Doubles, entropy: Doubles
+) -> None:
+    for i in range(len(frequency)):
+        total = 0
+        for band in range(len(points.starts)):
+            start, stop = points.starts[band, i], points.stops[band, i]
+            if points.chi2[band, i] > 0:
+                total += stop - start
+                _divide(points.residual[start:stop], cells.shape[1], level[start:stop])
+        for k in range(frequency.shape[1]):
+            if total > 0 and np.isfinite(points.baseline[i] * frequency[i, k]):
+                found = 0.0
+                for band in range(len(points.starts)):
+                    start, stop = points.starts[band, i], points.stops[band, i]
+                    if points.chi2[band, i] > 0:
+                        found += _entropy(points.time[start:stop], level[start:stop], frequency[i, k], cells)
+                entropy[i, k] = found / total
+
+
+@njit(cache=True, nogil=True)
+def _divide(value: Doubles, bins: int, level: npt.NDArray[np.int64]) -> None:
+    """Fill in the bin of each value."""
+    lowest, highest = value.min(), value.max()
+    for j in range(len(value)):
+        level[j] = min(int((value[j] - lowest) / (highest - lowest) * bins), bins - 1)
+
+
+@njit(cache=True, nogil=True)
+def _entropy(time: Doubles, level: npt.NDArray[np.int64], frequency: float, cells: Doubles) -> float:
+    """Return one band's conditional entropy, times its points."""
+    phases = len(cells)
+    cells[:] = 0
+    for j in range(len(time)):
+        turns = time[j] * frequency
+        cells[min(int((turns - np.floor(turns)) * phases), phases - 1), level[j]] += 1
+    found = 0.0
+    for phase in range(phases):
+        there = cells[phase].sum()
+        for count in cells[phase]:
+            if count > 0:
+                found += count * np.log(there / count)
     return found
-
-
-@njit(cache=True, nogil=True)
-def _entropies(points: Centred, frequency: Doubles, phase_bins: int, magnitude_bins: int, found: Doubles) -> None:
-    for i in range(len(found)):
-        start, stop = points.starts[0, i], points.stops[0, i]
-        if stop > start and points.chi2[0, i] > 0:
-            time, value = points.time[start:stop], points.residual[start:stop]
-            least, width = value.min(), value.max() - value.min()
-            level = np.minimum((magnitude_bins * (value - least) / width).astype(np.int64), magnitude_bins - 1)
-            for k in range(len(frequency)):
-                counts = np.zeros((phase_bins, magnitude_bins))
-                for j in range(len(time)):
-                    turns = frequency[k] * time[j]
-                    phase = min(int(phase_bins * (turns - math.floor(turns))), phase_bins - 1)
-                    counts[phase, level[j]] += 1
-                found[i, k] = _entropy(counts / len(time))
-
-
-@njit(cache=True, nogil=True)
-def _entropy(shares: Doubles) -> float:
-    total = 0.0
-    for row in shares:
-        whole = row.sum()
-        for share in row:
-            if share > 0:
-                total += share * math.log(whole / share)
-    return total

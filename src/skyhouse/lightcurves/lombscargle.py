@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from skyhouse.errors import InputError
-from skyhouse.lightcurves.centred import Centred, centred
+from skyhouse.lightcurves.centred import Centred, centred, for_each_object
 from skyhouse.lightcurves.curves import Band, Doubles
 
 __all__ = ["cosine_sine", "lomb_scargle", "object_power", "reduction"]
@@ -42,11 +41,7 @@ def lomb_scargle(bands: Band | Sequence[Band], frequency: npt.ArrayLike) -> Doub
     array([[0., 1.]])
     """
     points = centred([bands] if isinstance(bands, Band) else bands)
-    objects = len(points.baseline)
-    asked = np.asarray(frequency, dtype=np.float64)
-    if asked.ndim not in {1, 2} or (asked.ndim == 2 and len(asked) != objects):
-        raise InputError(f"frequency has the shape {asked.shape}; it is (m,) or ({objects}, m) for these objects")
-    wanted = np.ascontiguousarray(np.broadcast_to(asked, (objects, asked.shape[-1])))
+    wanted = for_each_object(frequency, points)
     power = np.empty(wanted.shape)
     _powers(points, wanted, power)
     return power
