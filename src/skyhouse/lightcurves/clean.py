@@ -56,8 +56,9 @@ class Clean:
     def __call__(self, band: Band) -> Band:
         """Return the points of a band that are kept, copied; the same objects."""
         flags = np.empty(0, np.int32) if band.catflags is None else band.catflags
+        flags.flags.writeable = False  # one type for the kernel, with and without flags
         mask = 0 if band.catflags is None else self.flags
-        most = np.inf if self.max_error is None else self.max_error
+        most = np.inf if self.max_error is None else float(self.max_error)
         window = self.minutes / _MINUTES_A_DAY + (_SLACK if self.minutes else 0.0)
         into = _empty(band)
         kept = _keep((band.offsets, band.mjd, band.mag, band.magerr, flags), into, mask, most, window, self.min_epochs)
