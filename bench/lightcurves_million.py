@@ -93,7 +93,7 @@ def published() -> list[Sequence[Any]]:
     """Return the published rows, with what follows from them."""
     rows = []
     for one in prices().published.values():
-        due = dollars_told(cost(Workload(one.objects, 1 / one.rate), one.machine).dollars)
+        due = dollars_told(cost(Workload(one.objects, 3600 * one.core_hours / one.objects), one.machine).dollars)
         told = f"{dollars_told(one.dollars)} printed" + (f", power alone {due}" if one.power_kw else "")
         rows.append((one.title, f"{one.nodes} x {one.cores}", one.hours, one.core_hours, one.rate, "CPU", told))
     return rows
